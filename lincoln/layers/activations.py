@@ -1,0 +1,93 @@
+"""Activations: functions of each number alone, and softmax. None of them learns."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from lincoln import init
+from lincoln.layers.base import Layer
+
+
+class Sigmoid(Layer):
+    """p = 1 / (1 + e^-a), so dL/da = p (1 - p) dL/dp (docs/derivations/sigmoid.md)."""
+
+    backward_formula = "da = p (1 - p) dp"
+
+    def _forward(self, input: Tensor) -> Tensor:
+        self.saved = p = torch.sigmoid(input)
+        return p
+
+    def _backward(self, output_grad: Tensor) -> Tensor:
+        p = self.saved
+        q = p * output_grad
+        return torch.addcmul(q, q, p, value=-1)  # q - q p
+
+
+class Tanh(Layer):
+    """t = tanh a, so dL/da = (1 - t^2) dL/dt."""
+
+    backward_formula = "da = (1 - t²) dt"
+
+    def _forward(self, input: Tensor) -> Tensor:
+        self.saved = t = torch.tanh(input)
+        return t
+
+    def _backward(self, output_grad: Tensor) -> Tensor:
+        t = self.saved
+        return torch.addcmul(output_grad, output_grad * t, t, value=-1)  # g - g t t
+
+
+class ReLU(Layer):
+    """r = max(a, 0), so dL/da = dL/dr where r > 0, else 0 (at a = 0 too, as everyone has it).
+
+    It saves its output, which the next layer saves as its input anyway, so it costs no memory.
+    """
+
+    backward_formula = "da = [r > 0] dr"
+    suited_init = init.he()
+
+    def _forward(self, input: Tensor) -> Tensor:
+        self.saved = r = torch.relu(input)
+        return r
+
+    def _backward(self, output_grad: Tensor) -> Tensor:
+        return output_grad * (self.saved > 0)
+
+
+class Softmax(Layer):
+    """p_i = e^z_i / sum_j e^z_j over the last dimension, so dL/dz = p (g - sum_j g_j p_j), where g = dL/dp.
+
+    docs/derivations/softmax.md. Under `CrossEntropy` the loss takes this layer's place and sends p - y instead.
+    """
+
+    backward_formula = "dz = p (g - Σ g p)"
+
+    def _forward(self, input: Tensor) -> Tensor:
+        self.saved = p = torch.softmax(input, -1)
+        return p
+
+    def _backward(self, output_grad: Tensor) -> Tensor:
+        p = self.saved
+        return p * (output_grad - (output_grad * p).sum(-1, keepdim=True))
+
+
+class Identity(Layer):
+    """y = x, so dL/dx = dL/dy."""
+
+    backward_formula = "dx = dy"
+
+    def _forward(self, input: Tensor) -> Tensor:
+        return input
+
+    def _backward(self, output_grad: Tensor) -> Tensor:
+        return output_grad
+
+
+_BY_NAME: dict[str, type[Layer]] = {
+    "sigmoid": Sigmoid,
+    "tanh": Tanh,
+    "relu": ReLU,
+    "softmax": Softmax,
+    "identity": Identity,
+}

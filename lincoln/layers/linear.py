@@ -1,0 +1,68 @@
+"""The linear layer: every output a weighted sum of all inputs."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from lincoln import init as initializers
+from lincoln.errors import ArgumentError, DimensionError, MatchError
+from lincoln.layers.base import Layer
+
+
+class Linear(Layer):
+    """a = x W + B, for x (..., i), W (i, o), B (1, o); i is read off the first input, o is `size`.
+
+    With G = dL/da: dL/dW = x^T G, dL/dB = sum of G over examples, dL/dx = G W^T (docs/derivations/linear.md).
+
+    `init` fills W; by default it suits the activation that follows (Glorot for sigmoid and tanh, He for ReLU).
+    B starts at zero. `DimensionError` for an input of fewer than two dimensions, `MatchError` for another number of
+    features than W was built for.
+    """
+
+    backward_formula = "dW = xᵀ G, dB = Σ G, dx = G Wᵀ"
+    W: Tensor
+    B: Tensor
+    suggested_init: initializers.Initializer = initializers.glorot()
+
+    def __init__(self, size: int, bias: bool = True, init: initializers.Initializer | None = None) -> None:
+        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+            raise ArgumentError(f"Linear: size is {size!r}; wanted the number of outputs, an integer of at least 1")
+        self.size = size
+        self.bias = bias
+        self.init = init
+
+    def build(self, input: Tensor) -> dict[str, Tensor]:
+        W = input.new_empty(input.shape[-1], self.size)
+        (self.init or self.suggested_init)(W)
+        return {"W": W, "B": input.new_zeros(1, self.size)} if self.bias else {"W": W}
+
+    def check(self, input: Tensor) -> None:
+        if input.dim() < 2:
+            raise DimensionError(
+                f"{self.label}: input should have at least 2 dimensions, (examples, features); instead it has "
+                f"{input.dim()}, shape {tuple(input.shape)}. For one example use input.reshape(1, -1)"
+            )
+        if not input.is_floating_point():
+            raise MatchError(f"{self.label}: input is {input.dtype}, wanted floating point: use input.float()")
+        if self.built and input.shape[-1] != self.W.shape[0]:
+            raise MatchError(
+                f"{self.label}: input has {input.shape[-1]} features, W was built for {self.W.shape[0]}"
+            )
+
+    def _forward(self, input: Tensor) -> Tensor:
+        x = input if input.dim() == 2 else input.flatten(0, -2)  # (n, i)
+        self.saved = x
+        a = torch.addmm(self.B, x, self.W) if self.bias else torch.mm(x, self.W)  # (n, o)
+        return a if input.dim() == 2 else a.unflatten(0, input.shape[:-1])
+
+    def _backward(self, output_grad: Tensor) -> Tensor | None:
+        x = self.saved
+        G = output_grad if output_grad.dim() == 2 else output_grad.flatten(0, -2)  # (n, o)
+        torch.mm(x.t(), G, out=self.grad["W"])
+        if self.bias:
+            torch.sum(G, 0, keepdim=True, out=self.grad["B"])
+        if not self.needs_input_grad:
+            return None
+        input_grad = torch.mm(G, self.W.t())  # (n, i)
+        return input_grad if output_grad.dim() == 2 else input_grad.unflatten(0, output_grad.shape[:-1])

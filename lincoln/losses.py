@@ -1,0 +1,327 @@
+"""Losses: two formulas each, value and gradient; the base class does the rest."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from lincoln.errors import ArgumentError, DataError, LayerError, LincolnError, MatchError, StateError
+from lincoln.layers import Layer, Linear, ReLU, Sequential, Sigmoid, Softmax, Tanh
+
+Reduction = Literal["sum", "mean"]
+
+
+class Loss:
+    """L = sum_k w_k l_k ("sum") or sum_k w_k l_k / sum_k w_k ("mean"), over examples k with weights w (1 by default).
+
+    A subclass writes l and its gradient as pure formulas:
+
+    - `value(prediction, target)`: the loss of each example, (n,), or of each entry, (n, o), where an example's loss is the
+      sum of its entries;
+    - `gradient(prediction, target)`: dl/dprediction, shaped as the prediction.
+
+    A loss that names the `link` it belongs to (log loss: `Sigmoid`, cross entropy: `Softmax`) also writes both for the
+    link's input, `value_from_logits` and `gradient_from_logits`. When the network ends in that link, at any nesting, or
+    when `from_logits=True` says that it leaves the link out, the loss runs the network up to the link and uses these:
+    exact where a probability rounds to 0 or 1, and cheaper.
+
+    `loss(features, targets)` runs the network and returns L, a 0-d tensor; `loss.backward()` sends dL/dprediction back
+    through the network. Targets that no formula can use (see `check`) are refused; `check_targets=False` saves that
+    look (1 to 2 microseconds, on a GPU a synchronisation) where it has been done for all of the data.
+    """
+
+    link: ClassVar[type[Layer] | None] = None
+    reduction: Reduction = "mean"
+
+    def __init__(
+        self, network: Layer, reduction: Reduction | None = None, from_logits: bool = False, check_targets: bool = True
+    ) -> None:
+        if not isinstance(network, Layer):
+            raise ArgumentError(f"{type(self).__name__}: network is {network!r}, wanted a Layer")
+        if reduction not in (None, "sum", "mean"):
+            raise ArgumentError(f"{type(self).__name__}: reduction is {reduction!r}, wanted 'sum' or 'mean'")
+        self.network = network
+        self.reduction = reduction or type(self).reduction
+        self.from_logits = from_logits
+        self.check_targets = check_targets
+        self._layers = tuple(network.leaves()) if isinstance(network, Sequential) else (network,)
+        ends_in_link = self.link is not None and isinstance(self._layers[-1], self.link)
+        if from_logits and (self.link is None or ends_in_link):
+            why = "has no link function" if self.link is None else f"would put two {self.link.__name__} in a row: {network!r}"
+            raise ArgumentError(f"{type(self).__name__}: from_logits=True {why}; leave it out")
+        self._on_logits = from_logits or ends_in_link
+        self._value = self.value_from_logits if self._on_logits else self.value
+        self._gradient = self.gradient_from_logits if self._on_logits else self.gradient
+        if ends_in_link:
+            self._layers = self._layers[:-1]
+        elif self.link is not None and not from_logits:
+            self._refuse_unbounded(self._layers[-1])
+        network.name_layers()
+        self._saved: tuple[Tensor, Tensor, Tensor | float | None] | None = None
+
+    # ---- What a subclass writes
+
+    @abstractmethod
+    def value(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """The loss of each example (n,), or of each entry (n, o)."""
+
+    @abstractmethod
+    def gradient(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """dl/dprediction, shaped as the prediction."""
+
+    def value_from_logits(self, z: Tensor, target: Tensor) -> Tensor:
+        """`value` at link(z)."""
+        raise NotImplementedError(f"{type(self).__name__} names a link, so it must write value_from_logits")
+
+    def gradient_from_logits(self, z: Tensor, target: Tensor) -> Tensor:
+        """dl/dz."""
+        raise NotImplementedError(f"{type(self).__name__} names a link, so it must write gradient_from_logits")
+
+    def match(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """`target` in the shape and dtype the formulas want. MatchError where that would take a guess."""
+        if target.shape != prediction.shape:
+            if prediction.shape[-1] != 1 or target.shape != prediction.shape[:-1]:
+                raise self._mismatch(prediction, target, f"{tuple(prediction.shape)}{_or_without_last(prediction)}")
+            target = target.unsqueeze(-1)
+        return target if target.dtype == prediction.dtype else target.to(prediction.dtype)
+
+    def check(self, target: Tensor, outputs: int) -> None:
+        """Raise a DataError if the values of `target` are not what a network of `outputs` outputs can be taught."""
+
+    # ---- What a user calls
+
+    def forward(self, features: Tensor, targets: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+        """The loss, a 0-d tensor on the network's device.
+
+        `targets` may be float, integer or bool, and (n,) for (n, 1). `sample_weight` is (n,), or (n, 1).
+        Raises MatchError for shapes that do not fit, DataError for values that do not.
+        """
+        prediction = self._run(features)
+        return self._loss(prediction, targets, sample_weight)
+
+    __call__ = forward
+
+    def evaluate(
+        self, features: Tensor, targets: Tensor, sample_weight: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """The loss, as `loss(...)` gives it, and the prediction it judged: probabilities where the loss has a link."""
+        prediction = self._run(features)
+        loss = self._loss(prediction, targets, sample_weight)
+        return loss, self._link(prediction)
+
+    def predict(self, features: Tensor) -> Tensor:
+        """The network's prediction: probabilities where the loss has a link, even if the network leaves it out."""
+        return self._link(self._run(features))
+
+    def backward(self, input_grad: bool = False) -> Tensor | None:
+        """Send dL/dprediction back through the network; `network.grads()` then hold dL/dparameters.
+
+        Returns dL/dfeatures if asked for by `input_grad=True`. StateError without a forward before it.
+        """
+        if self._saved is None:
+            raise StateError(
+                f"{type(self).__name__}: backward without a forward before it: call loss(features, targets) first"
+                f"{'' if self.network.training else ', with the network in training mode (network.train())'}"
+            )
+        prediction, target, weight = self._saved
+        self._saved = None
+        gradient = self._gradient(prediction, target)
+        if weight is not None:
+            gradient = gradient * (_spread(weight, gradient) if isinstance(weight, Tensor) else weight)
+        for layer in self._layers[:0:-1]:
+            gradient = layer.backward(gradient)  # type: ignore[assignment]  # asked for, so never None
+        if not self._layers:
+            return gradient if input_grad else None
+        return self._layers[0].backward(gradient, input_grad)
+
+    def __repr__(self) -> str:
+        return type(self).__name__
+
+    # ---- The machinery
+
+    def _run(self, features: Tensor) -> Tensor:
+        """The network's output, or its log-odds."""
+        for layer in self._layers:
+            features = layer.forward(features)
+        return features
+
+    def _link(self, prediction: Tensor) -> Tensor:
+        return self.link()._forward(prediction) if self._on_logits and self.link is not None else prediction
+
+    def _loss(self, prediction: Tensor, targets: Tensor, sample_weight: Tensor | None) -> Tensor:
+        try:
+            target = self.match(prediction, targets)
+            if self.check_targets and not torch.compiler.is_compiling():
+                self.check(target, prediction.shape[-1])
+            value = self._value(prediction, target)
+        except LincolnError:
+            raise
+        except (RuntimeError, TypeError, AttributeError) as error:
+            raise self._explain(error, prediction, targets) from error
+        weight = self._weight(prediction, sample_weight)
+        if isinstance(weight, Tensor):
+            value = value * _spread(weight, value)
+        if self.network.training:
+            self._saved = prediction, target, weight
+        total = torch.sum(value)
+        return total * weight if isinstance(weight, float) else total
+
+    def _weight(self, prediction: Tensor, sample_weight: Tensor | None) -> Tensor | float | None:
+        """What each example's loss is multiplied by: (n, 1, ...), one number for all, or None for 1."""
+        examples = prediction.shape[:-1]
+        if sample_weight is None:
+            return None if self.reduction == "sum" else 1.0 / max(examples.numel(), 1)
+        if sample_weight.numel() != examples[0] or sample_weight.shape[0] != examples[0]:
+            raise MatchError(
+                f"{type(self).__name__}: sample_weight has shape {tuple(sample_weight.shape)}, wanted one weight for each "
+                f"of {examples[0]} examples"
+            )
+        weight = sample_weight.to(prediction.dtype).reshape(-1)
+        return weight if self.reduction == "sum" else weight / (weight.sum() * examples[1:].numel())
+
+    def _explain(self, error: Exception, prediction: Tensor, targets: object) -> LincolnError:
+        """The error a user should see when the formulas failed with `error`."""
+        name = type(self).__name__
+        if not isinstance(targets, Tensor):
+            return MatchError(
+                f"{name}: targets are a {type(targets).__name__}, wanted a torch.Tensor: use torch.as_tensor(targets)"
+            )
+        if targets.device != prediction.device:
+            return MatchError(
+                f"{name}: targets are on {targets.device}, the prediction on {prediction.device}: "
+                f"use targets.to({str(prediction.device)!r})"
+            )
+        return LayerError(f"{name}: failed for a prediction {tuple(prediction.shape)} {prediction.dtype}: {error}")
+
+    def _mismatch(self, prediction: Tensor, target: Tensor, wanted: str) -> LincolnError:
+        return MatchError(
+            f"{type(self).__name__}: targets have shape {tuple(target.shape)} and the prediction "
+            f"{tuple(prediction.shape)}; wanted targets of shape {wanted}"
+        )
+
+    def _refuse_unbounded(self, last: Layer) -> None:
+        if isinstance(last, Linear | ReLU | Tanh) and self.link is not None:
+            raise ArgumentError(
+                f"{type(self).__name__} wants probabilities, and the network ends in {last!r}: end it in "
+                f"{self.link.__name__}(), or say from_logits=True"
+            )
+
+
+class LogLoss(Loss):
+    """l = -y log p - (1 - y) log(1 - p) summed over outputs, for p, y (n, o), y in {0, 1}; added up over examples.
+
+    dl/dp = (p - y) / (p (1 - p)). In log-odds z, where p = sigmoid(z): l = log(1 + e^z) - y z and dl/dz = p - y
+    (docs/derivations/log_loss.md). On plain probabilities logarithms stop at -100, as in `torch.nn.BCELoss`.
+    The default reduction is the notebook's, "sum".
+    """
+
+    link = Sigmoid
+    reduction: Reduction = "sum"
+
+    def value(self, p: Tensor, y: Tensor) -> Tensor:
+        return -(y * torch.log(p).clamp(min=-100) + (1 - y) * torch.log1p(-p).clamp(min=-100))
+
+    def gradient(self, p: Tensor, y: Tensor) -> Tensor:
+        return (p - y) / (p * (1 - p)).clamp(min=1e-12)
+
+    def value_from_logits(self, z: Tensor, y: Tensor) -> Tensor:
+        return torch.addcmul(_softplus(z), y, z, value=-1)
+
+    def gradient_from_logits(self, z: Tensor, y: Tensor) -> Tensor:
+        return torch.sigmoid(z) - y
+
+    def check(self, target: Tensor, outputs: int) -> None:
+        if not torch.equal(target * target, target):  # true of 0 and 1 alone, and not of NaN
+            raise DataError(f"LogLoss: targets hold {_first(target, target * target != target)}; wanted 0 and 1 only")
+
+
+class CrossEntropy(Loss):
+    """l = -sum_c y_c log p_c, for p (n, c); y is class indices, (n,) integers, or probabilities, (n, c), that sum to 1.
+
+    dl/dp_c = -y_c / p_c. In log-odds z, where p = softmax(z): l = log sum_c e^z_c - sum_c y_c z_c and dl/dz = p - y
+    (docs/derivations/softmax.md). On plain probabilities logarithms stop at -100.
+    """
+
+    link = Softmax
+
+    def value(self, p: Tensor, y: Tensor) -> Tensor:
+        return -_picked(torch.log(p).clamp(min=-100), y)
+
+    def gradient(self, p: Tensor, y: Tensor) -> Tensor:
+        return -_one_hot(y, p) / p.clamp(min=1e-12)
+
+    def value_from_logits(self, z: Tensor, y: Tensor) -> Tensor:
+        return torch.logsumexp(z, -1) - _picked(z, y)
+
+    def gradient_from_logits(self, z: Tensor, y: Tensor) -> Tensor:
+        return torch.softmax(z, -1) - _one_hot(y, z)
+
+    def match(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Class indices as (n,) int64, probabilities as (n, c) in the prediction's dtype."""
+        if target.is_floating_point():
+            if target.shape != prediction.shape:
+                wanted = f"{tuple(prediction.shape)} for probabilities (class indices must be integers, not {target.dtype})"
+                raise self._mismatch(prediction, target, wanted)
+            return target.to(prediction.dtype)
+        if target.dim() == prediction.dim() and target.shape[-1] == 1:
+            target = target.squeeze(-1)
+        if target.shape != prediction.shape[:-1]:
+            raise self._mismatch(prediction, target, f"{tuple(prediction.shape[:-1])} for class indices")
+        return target if target.dtype == torch.int64 else target.long()
+
+    def check(self, target: Tensor, outputs: int) -> None:
+        if not target.is_floating_point():
+            wrong = (target < 0) | (target >= outputs)
+            if wrong.any():
+                raise DataError(
+                    f"CrossEntropy: class indices hold {_first(target, wrong)}; the network has {outputs} outputs, so "
+                    f"wanted 0 to {outputs - 1}"
+                )
+        elif not ((target >= 0).all() and torch.allclose(target.sum(-1), target.new_ones(()), atol=1e-3)):
+            raise DataError("CrossEntropy: target probabilities must be 0 or more and sum to 1 over the last dimension")
+
+
+class MSE(Loss):
+    """l = sum_o (p_o - y_o)^2 / o, the squared error averaged over outputs, for p, y (n, o). dl/dp = 2 (p - y) / o."""
+
+    def value(self, p: Tensor, y: Tensor) -> Tensor:
+        return (p - y) ** 2 / p.shape[-1]
+
+    def gradient(self, p: Tensor, y: Tensor) -> Tensor:
+        return (p - y) * (2 / p.shape[-1])
+
+    def check(self, target: Tensor, outputs: int) -> None:
+        if not torch.isfinite(target).all():
+            raise DataError(f"MSE: targets hold {_first(target, ~torch.isfinite(target))}; wanted finite numbers")
+
+
+def _softplus(z: Tensor) -> Tensor:
+    """log(1 + e^z), exact for every z: torch's own becomes z beyond its threshold, where it rounds to z in float64."""
+    return F.softplus(z, threshold=40)
+
+
+def _picked(t: Tensor, y: Tensor) -> Tensor:
+    """sum_c y_c t_c, (n,), for y as probabilities (n, c) or as class indices (n,)."""
+    return (y * t).sum(-1) if y.is_floating_point() else t.gather(-1, y.unsqueeze(-1)).squeeze(-1)
+
+
+def _one_hot(y: Tensor, like: Tensor) -> Tensor:
+    return y if y.is_floating_point() else torch.zeros_like(like).scatter_(-1, y.unsqueeze(-1), 1.0)
+
+
+def _spread(weight: Tensor, tensor: Tensor) -> Tensor:
+    """(n,) as (n, 1, ...) with the dimensions of `tensor`."""
+    return weight.view(-1, *(1,) * (tensor.dim() - 1))
+
+
+def _first(target: Tensor, wrong: Tensor) -> str:
+    where = wrong.nonzero()[0].tolist()
+    return f"{target[tuple(where)].item():g} (at {where[0] if len(where) == 1 else tuple(where)})"
+
+
+def _or_without_last(prediction: Tensor) -> str:
+    return f" or {tuple(prediction.shape[:-1])}" if prediction.shape[-1] == 1 else ""

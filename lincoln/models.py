@@ -1,0 +1,261 @@
+"""A network with `fit` and `predict`."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lincoln.data import Batch, Dataset, as_tensor, at_least_one, check_numbers, generate_batches, same_length
+from lincoln.errors import ArgumentError, MatchError, StateError
+from lincoln.history import History
+from lincoln.labels import Classes, Encoding, Numbers
+from lincoln.layers import Layer
+from lincoln.losses import MSE, LogLoss, Loss
+from lincoln.metrics import Metric, accuracy, r2
+from lincoln.optim import SGD, Optimizer
+from lincoln.progress import LinePrinter, ProgressBar, on_terminal
+from lincoln.trainer import Callback, Trainer, TrainerConfig, bind_loss, bind_optimizer, evaluate
+
+_CHUNK = 65536  # examples predicted at a time, so that predicting needs no more memory than a step
+
+
+class Model:
+    """What `Classifier` and `Regressor` share; they differ in what targets and predictions are."""
+
+    def __init__(
+        self,
+        network: Layer,
+        loss: Loss | Callable[[Layer], Loss],
+        optimizer: Optimizer | Callable[[Layer], Optimizer],
+        metric: Metric,
+        batch_gen: Callable[..., Iterator[Batch]],
+        device: str | torch.device | None,
+    ) -> None:
+        self.network = network
+        self.loss = bind_loss(loss, network)
+        self.optimizer = bind_optimizer(optimizer, network)
+        self.metric = metric
+        self.batch_gen = batch_gen
+        self.device = _device(device)
+        self._encoding: Encoding | None = None  # None until the first fit has found its data usable
+
+    @abstractmethod
+    def _encode(self, labels: Any) -> Encoding:
+        """How these labels become targets."""
+
+    def fit(
+        self,
+        features: Any,
+        labels: Any,
+        epochs: int = 500,
+        print_every: int | None = 100,
+        batch_size: int = 32,
+        validation_data: tuple[Any, Any] | None = None,
+        seed: int | None = None,
+        progress: bool | None = None,
+    ) -> History:
+        """Train for `epochs` passes through the data, from the weights as they are: a second call goes on.
+
+        Every `print_every` steps a line tells the epoch, the loss per example since the last line, and the metric on the
+        training data; None or 0 prints nothing. `validation_data`, (features, labels), is measured after each epoch.
+        `seed` fixes weights not made yet and the order of batches. `progress` shows a bar: by default on a terminal.
+
+        Unusable data or arguments raise a DataError, MatchError or ArgumentError and leave the weights as they are;
+        a loss that stops being finite raises a DivergenceError, with the weights of the last epoch that was finite.
+        """
+        config = TrainerConfig(at_least_one("epochs", epochs), at_least_one("batch_size", batch_size), seed=seed)
+        if self.device is not None:
+            self.network.to(self.device)
+        x = self._features(features)
+        encoding = self._encode(labels)
+        data = Dataset(*_pair(x, encoding.encode(labels)))
+        validation = None
+        if validation_data is not None:
+            held_out, held_labels = validation_data
+            held_x = self._features(held_out, "validation features")
+            validation = Dataset(*_pair(held_x, encoding.encode(held_labels, "validation labels")))
+        truth = encoding.decode(data.tensors[1])
+        callbacks: list[Callback] = [_Accept(self, encoding)]
+        if print_every:
+            at_least_one("print_every", print_every)
+            callbacks.append(LinePrinter(print_every, lambda: self.metric(truth, self._decided(x))))
+        if on_terminal() if progress is None else progress:
+            callbacks.append(ProgressBar())
+        trainer = Trainer(
+            self.network,
+            config,
+            self.loss,
+            self.optimizer,
+            data,
+            validation,
+            callbacks,
+            metric=lambda y, p: self.metric(encoding.decode(y), encoding.decide(p)),
+            loader=lambda dataset, size: _Batches(self.batch_gen, dataset, size),
+        )
+        trainer.history.metric = getattr(self.metric, "__name__", "metric")
+        history = trainer.train()
+        history.metrics.append((history.epochs, self.metric(truth, self._decided(x))))
+        return history
+
+    def score(self, features: Any, labels: Any) -> float:
+        """The metric on these data."""
+        return self.evaluate(features, labels)[getattr(self.metric, "__name__", "metric")]
+
+    def evaluate(self, features: Any, labels: Any) -> dict[str, float]:
+        """The loss per example and the metric on these data, by name."""
+        encoding = self._fitted()
+        x, y = _pair(self._features(features), encoding.encode(labels))
+        with torch.inference_mode():
+            loss, targets, predictions = evaluate(self.loss, zip(x.split(_CHUNK), y.split(_CHUNK), strict=True))
+            value = self.metric(encoding.decode(targets), encoding.decide(predictions))
+        return {"loss": loss, getattr(self.metric, "__name__", "metric"): value}
+
+    def _fitted(self) -> Encoding:
+        if self._encoding is None:
+            raise StateError(f"{type(self).__name__} is not fitted yet: call fit(features, labels) first")
+        return self._encoding
+
+    def _features(self, features: Any, name: str = "features") -> Tensor:
+        """`features` as a tensor where the network is, in its dtype."""
+        x = as_tensor(name, features)
+        check_numbers(name, x)
+        own = next(self.network.parameters(), None)
+        device = self.device or (x.device if own is None else own.device)
+        dtype = (self.network._dtype or torch.get_default_dtype()) if own is None else own.dtype
+        return x.to(device, dtype)
+
+    def _probabilities(self, x: Tensor) -> Tensor:
+        """The network's prediction, probabilities where the loss has a link; in evaluation mode."""
+        mode = self.network.training
+        self.network.eval()
+        try:
+            return torch.cat([self.loss.predict(chunk) for chunk in x.split(_CHUNK)])
+        finally:
+            self.network.train(mode)
+
+    def _decided(self, x: Tensor, threshold: float = 0.5) -> np.ndarray:
+        return self._fitted().decide(self._probabilities(x), threshold)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.network!r}, loss={self.loss!r}, optimizer={self.optimizer!r})"
+
+
+class Classifier(Model):
+    """A network that tells classes apart.
+
+    Binary: one sigmoid output, `LogLoss`, labels 0 and 1. Several classes: softmax outputs, `CrossEntropy`, labels 0 to
+    n_classes - 1. Several labels an example: sigmoid outputs, `LogLoss`, labels (n, n_labels) of 0 and 1. Labels that are
+    strings are numbered in sorted order, and predictions are given as strings again. Labels may be any integer, float or
+    bool type; features any numbers, as numpy arrays or tensors, on any device.
+
+    `loss` and `optimizer` are a class, a factory such as `functools.partial(Adam, lr=1e-3)`, or an instance made from the
+    network. `metric` is a function of (labels, predictions). `batch_gen(features, labels, size=...)` gives one epoch's
+    batches. `device="auto"` takes a GPU when there is one; None leaves the network where it is.
+    """
+
+    def __init__(
+        self,
+        network: Layer,
+        loss: Loss | Callable[[Layer], Loss] = LogLoss,
+        optimizer: Optimizer | Callable[[Layer], Optimizer] = SGD,
+        metric: Metric = accuracy,
+        batch_gen: Callable[..., Iterator[Batch]] = generate_batches,
+        device: str | torch.device | None = None,
+    ) -> None:
+        super().__init__(network, loss, optimizer, metric, batch_gen, device)
+
+    def _encode(self, labels: Any) -> Encoding:
+        return Classes(labels, self.loss)
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """The classes, in the order of the network's outputs."""
+        encoding = self._fitted()
+        assert isinstance(encoding, Classes)
+        return encoding.values
+
+    def predict(self, features: Any, threshold: float = 0.5) -> Any:
+        """Labels, (n,) or (n, n_labels): the likeliest class; for binary and multi-label, 1 where p >= `threshold`.
+
+        An array for an array, a tensor for a tensor (but for string labels, which tensors cannot hold).
+        """
+        self._fitted()
+        return _like(features, self._decided(self._features(features), threshold))
+
+    def predict_proba(self, features: Any) -> Any:
+        """Probabilities of the classes, (n, n_classes): for binary [1 - p, p]; for multi-label each p, (n, n_labels)."""
+        encoding = self._fitted()
+        p = self._probabilities(self._features(features))
+        if isinstance(encoding, Classes) and encoding.kind == "binary":
+            p = torch.cat([1 - p, p], -1)
+        return p if isinstance(features, Tensor) else p.cpu().numpy()
+
+
+class Regressor(Model):
+    """A network that predicts numbers: targets (n,), or (n, n_outputs). The arguments are `Classifier`'s."""
+
+    def __init__(
+        self,
+        network: Layer,
+        loss: Loss | Callable[[Layer], Loss] = MSE,
+        optimizer: Optimizer | Callable[[Layer], Optimizer] = SGD,
+        metric: Metric = r2,
+        batch_gen: Callable[..., Iterator[Batch]] = generate_batches,
+        device: str | torch.device | None = None,
+    ) -> None:
+        super().__init__(network, loss, optimizer, metric, batch_gen, device)
+
+    def _encode(self, labels: Any) -> Encoding:
+        return Numbers(labels)
+
+    def predict(self, features: Any) -> Any:
+        """Predictions, shaped as the targets of `fit`: an array for an array, a tensor for a tensor."""
+        self._fitted()
+        return _like(features, self._decided(self._features(features)))
+
+
+class _Accept(Callback):
+    """The trainer has found the data usable: from now on the model speaks in these labels."""
+
+    def __init__(self, model: Model, encoding: Encoding) -> None:
+        self.model = model
+        self.encoding = encoding
+
+    def train_begin(self, trainer: Trainer) -> None:
+        self.model._encoding = self.encoding
+
+
+class _Batches:
+    """The batches of `batch_gen`, anew for each epoch."""
+
+    def __init__(self, batch_gen: Callable[..., Iterator[Batch]], dataset: Dataset, size: int) -> None:
+        self.batch_gen = batch_gen
+        self.dataset = dataset
+        self.size = size
+
+    def __iter__(self) -> Iterator[Batch]:
+        return iter(self.batch_gen(*self.dataset.tensors, size=self.size))
+
+
+def _pair(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    same_length(features=x, labels=y)
+    return x, y.to(x.device)
+
+
+def _like(features: Any, labels: np.ndarray) -> Any:
+    if isinstance(features, Tensor) and labels.dtype.kind in "biuf":
+        return torch.from_numpy(labels).to(features.device)
+    return labels
+
+
+def _device(device: str | torch.device | None) -> torch.device | None:
+    if device != "auto":
+        return None if device is None else torch.device(device)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
