@@ -17,8 +17,11 @@ Batch = tuple[Tensor, ...]
 
 
 class Dataset:
-    """Tensors of equal length that belong together, such as features and targets: `dataset[3]`, `dataset[10:20]`,
-    `dataset[index_tensor]` and `dataset[mask]` are tuples of that part of each. ValueError for unequal lengths."""
+    """Tensors of equal length that belong together, such as features and targets.
+
+    `dataset[3]`, `dataset[10:20]`, `dataset[index_tensor]` and `dataset[mask]` are tuples of that part of each.
+    DataError (a ValueError) for unequal lengths.
+    """
 
     def __init__(self, *tensors: Tensor) -> None:
         lengths = [len(tensor) for tensor in tensors]
@@ -60,7 +63,7 @@ class DataLoader:
             where = self.generator.device if self.generator else tensors[0].device
             order = torch.randperm(len(self.dataset), generator=self.generator, device=where)
             tensors = tuple(tensor.index_select(0, order.to(tensor.device)) for tensor in tensors)
-        return zip(*(tensor.split(self.batch_size) for tensor in tensors), strict=True)
+        return zip(*(torch.split(tensor, self.batch_size) for tensor in tensors), strict=True)
 
 
 def generate_batches(

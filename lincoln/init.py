@@ -7,12 +7,17 @@ do too, but they read fan-in from the second dimension: swap their `mode`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from torch import Tensor
 
-Initializer = Callable[[Tensor], object]
+
+class Initializer(Protocol):
+    """Anything that fills a tensor in place when called with it."""
+
+    def __call__(self, weights: Tensor, /) -> object: ...
+
 
 # The classes are named as functions because they are called as functions: Linear(10, init=init.normal(std=0.01)).
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lincoln.data import as_tensor, check_numbers
-from lincoln.errors import DataError, MatchError
+from lincoln.errors import DataError
 from lincoln.losses import CrossEntropy, Loss
 
 
@@ -101,14 +101,15 @@ class Classes(Encoding):
             return targets
         unknown = sorted(set(_unique(array)) - set(self.values))
         if unknown:
-            raise DataError(f"{name}: {unknown[0]!r} is no class of the training data ({', '.join(self.values)})")
+            raise DataError(f"{name}: {str(unknown[0])!r} is no class of the training data ({', '.join(self.values)})")
         return torch.from_numpy(np.searchsorted(self.values, array.astype(self.values.dtype)))
 
     def decode(self, targets: Tensor) -> np.ndarray:
         codes = targets.argmax(-1) if self.soft and targets.is_floating_point() else targets
         if self.kind != "multilabel" and codes.dim() == 2:
             codes = codes[:, 0]
-        return self.values[codes.long().cpu().numpy()]
+        labels: np.ndarray = self.values[codes.long().cpu().numpy()]
+        return labels
 
     def decide(self, prediction: Tensor, threshold: float = 0.5) -> np.ndarray:
         if self.kind == "multiclass":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar, Literal
 
 import torch
@@ -10,12 +12,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lincoln.errors import ArgumentError, DataError, LayerError, LincolnError, MatchError, StateError
-from lincoln.layers import Layer, Linear, ReLU, Sequential, Sigmoid, Softmax, Tanh
+from lincoln.layers import Identity, Layer, Linear, ReLU, Sequential, Sigmoid, Softmax, Tanh
 
 Reduction = Literal["sum", "mean"]
 
 
-class Loss:
+class Loss(ABC):
     """L = sum_k w_k l_k ("sum") or sum_k w_k l_k / sum_k w_k ("mean"), over examples k with weights w (1 by default).
 
     A subclass writes l and its gradient as pure formulas:
@@ -31,7 +33,7 @@ class Loss:
 
     `loss(features, targets)` runs the network and returns L, a 0-d tensor; `loss.backward()` sends dL/dprediction back
     through the network. Targets that no formula can use (see `check`) are refused; `check_targets=False` saves that
-    look (1 to 2 microseconds, on a GPU a synchronisation) where it has been done for all of the data.
+    look (2 to 3 microseconds, on a GPU a synchronisation) where it has been done for all of the data.
     """
 
     link: ClassVar[type[Layer] | None] = None
@@ -51,7 +53,9 @@ class Loss:
         self._layers = tuple(network.leaves()) if isinstance(network, Sequential) else (network,)
         ends_in_link = self.link is not None and isinstance(self._layers[-1], self.link)
         if from_logits and (self.link is None or ends_in_link):
-            why = "has no link function" if self.link is None else f"would put two {self.link.__name__} in a row: {network!r}"
+            why = (
+                "has no link function" if self.link is None else f"would put two {self.link.__name__} in a row: {network!r}"
+            )
             raise ArgumentError(f"{type(self).__name__}: from_logits=True {why}; leave it out")
         self._on_logits = from_logits or ends_in_link
         self._value = self.value_from_logits if self._on_logits else self.value
@@ -59,9 +63,10 @@ class Loss:
         if ends_in_link:
             self._layers = self._layers[:-1]
         elif self.link is not None and not from_logits:
-            self._refuse_unbounded(self._layers[-1])
+            self._refuse_unbounded()
         network.name_layers()
         self._saved: tuple[Tensor, Tensor, Tensor | float | None] | None = None
+        self._forwards: list[object] = []  # of each layer, what tells this forward from any other
 
     # ---- What a subclass writes
 
@@ -105,17 +110,20 @@ class Loss:
 
     __call__ = forward
 
-    def evaluate(
-        self, features: Tensor, targets: Tensor, sample_weight: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """The loss, as `loss(...)` gives it, and the prediction it judged: probabilities where the loss has a link."""
-        prediction = self._run(features)
-        loss = self._loss(prediction, targets, sample_weight)
+    def evaluate(self, features: Tensor, targets: Tensor, sample_weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The loss, as `loss(...)` gives it, and the prediction it judged, in evaluation mode: without a trace.
+
+        Where the loss has a link the predictions are probabilities, even if the network leaves the link out.
+        """
+        with evaluating(self.network):
+            prediction = self._run(features)
+            loss = self._loss(prediction, targets, sample_weight)
         return loss, self._link(prediction)
 
     def predict(self, features: Tensor) -> Tensor:
-        """The network's prediction: probabilities where the loss has a link, even if the network leaves it out."""
-        return self._link(self._run(features))
+        """The prediction that `evaluate` would judge."""
+        with evaluating(self.network):
+            return self._link(self._run(features))
 
     def backward(self, input_grad: bool = False) -> Tensor | None:
         """Send dL/dprediction back through the network; `network.grads()` then hold dL/dparameters.
@@ -129,6 +137,13 @@ class Loss:
             )
         prediction, target, weight = self._saved
         self._saved = None
+        for layer, forward in zip(self._layers, self._forwards, strict=True):
+            if layer._shapes is not forward:
+                raise StateError(
+                    f"{type(self).__name__}: {layer.label} has run since this loss was computed, so its gradient would be "
+                    f"another's. Compute the loss again; look at predictions in evaluation mode (network.eval()), or "
+                    f"with loss.predict(features)"
+                )
         gradient = self._gradient(prediction, target)
         if weight is not None:
             gradient = gradient * (_spread(weight, gradient) if isinstance(weight, Tensor) else weight)
@@ -167,6 +182,7 @@ class Loss:
             value = value * _spread(weight, value)
         if self.network.training:
             self._saved = prediction, target, weight
+            self._forwards = [layer._shapes for layer in self._layers]
         total = torch.sum(value)
         return total * weight if isinstance(weight, float) else total
 
@@ -175,7 +191,7 @@ class Loss:
         examples = prediction.shape[:-1]
         if sample_weight is None:
             return None if self.reduction == "sum" else 1.0 / max(examples.numel(), 1)
-        if sample_weight.numel() != examples[0] or sample_weight.shape[0] != examples[0]:
+        if sample_weight.shape not in ((examples[0],), (examples[0], 1)):
             raise MatchError(
                 f"{type(self).__name__}: sample_weight has shape {tuple(sample_weight.shape)}, wanted one weight for each "
                 f"of {examples[0]} examples"
@@ -203,7 +219,8 @@ class Loss:
             f"{tuple(prediction.shape)}; wanted targets of shape {wanted}"
         )
 
-    def _refuse_unbounded(self, last: Layer) -> None:
+    def _refuse_unbounded(self) -> None:
+        last = next((layer for layer in reversed(self._layers) if not isinstance(layer, Identity)), None)
         if isinstance(last, Linear | ReLU | Tanh) and self.link is not None:
             raise ArgumentError(
                 f"{type(self).__name__} wants probabilities, and the network ends in {last!r}: end it in "
@@ -214,9 +231,9 @@ class Loss:
 class LogLoss(Loss):
     """l = -y log p - (1 - y) log(1 - p) summed over outputs, for p, y (n, o), y in {0, 1}; added up over examples.
 
-    dl/dp = (p - y) / (p (1 - p)). In log-odds z, where p = sigmoid(z): l = log(1 + e^z) - y z and dl/dz = p - y
-    (docs/derivations/log_loss.md). On plain probabilities logarithms stop at -100, as in `torch.nn.BCELoss`.
-    The default reduction is the notebook's, "sum".
+    dl/dp = (p - y) / (p (1 - p)). In log-odds z, where p = sigmoid(z): l = log(1 + e^z) - y z, which for y of 0 and
+    1 is log(1 + e^((1 - 2y) z)), and dl/dz = p - y (docs/derivations/log_loss.md). On plain probabilities logarithms stop
+    at -100, as in `torch.nn.BCELoss`. The default reduction is the notebook's, "sum".
     """
 
     link = Sigmoid
@@ -229,14 +246,15 @@ class LogLoss(Loss):
         return (p - y) / (p * (1 - p)).clamp(min=1e-12)
 
     def value_from_logits(self, z: Tensor, y: Tensor) -> Tensor:
-        return torch.addcmul(_softplus(z), y, z, value=-1)
+        return _softplus(torch.addcmul(z, y, z, value=-2))
 
     def gradient_from_logits(self, z: Tensor, y: Tensor) -> Tensor:
         return torch.sigmoid(z) - y
 
     def check(self, target: Tensor, outputs: int) -> None:
-        if not torch.equal(target * target, target):  # true of 0 and 1 alone, and not of NaN
-            raise DataError(f"LogLoss: targets hold {_first(target, target * target != target)}; wanted 0 and 1 only")
+        if not torch.equal(torch.sign(target), target * target):  # true of 0 and 1 alone: not of -1, 1/2, NaN or infinity
+            wrong = (target != 0) & (target != 1)
+            raise DataError(f"LogLoss: targets hold {_first(target, wrong)}; wanted 0 and 1 only")
 
 
 class CrossEntropy(Loss):
@@ -297,6 +315,17 @@ class MSE(Loss):
     def check(self, target: Tensor, outputs: int) -> None:
         if not torch.isfinite(target).all():
             raise DataError(f"MSE: targets hold {_first(target, ~torch.isfinite(target))}; wanted finite numbers")
+
+
+@contextmanager
+def evaluating(network: Layer) -> Iterator[None]:
+    """Evaluation mode inside, the mode it was in after."""
+    mode = network.training
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train(mode)
 
 
 def _softplus(z: Tensor) -> Tensor:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import Any, Self
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from lincoln.data import Batch, Dataset, as_tensor, at_least_one, check_numbers, generate_batches, same_length
-from lincoln.errors import ArgumentError, MatchError, StateError
+from lincoln.errors import StateError
 from lincoln.history import History
 from lincoln.labels import Classes, Encoding, Numbers
 from lincoln.layers import Layer
@@ -24,7 +25,7 @@ from lincoln.trainer import Callback, Trainer, TrainerConfig, bind_loss, bind_op
 _CHUNK = 65536  # examples predicted at a time, so that predicting needs no more memory than a step
 
 
-class Model:
+class Model(ABC):
     """What `Classifier` and `Regressor` share; they differ in what targets and predictions are."""
 
     def __init__(
@@ -95,7 +96,7 @@ class Model:
             validation,
             callbacks,
             metric=lambda y, p: self.metric(encoding.decode(y), encoding.decide(p)),
-            loader=lambda dataset, size: _Batches(self.batch_gen, dataset, size),
+            loader=None if self.batch_gen is generate_batches else partial(_Batches, self.batch_gen),
         )
         trainer.history.metric = getattr(self.metric, "__name__", "metric")
         history = trainer.train()
@@ -111,7 +112,9 @@ class Model:
         encoding = self._fitted()
         x, y = _pair(self._features(features), encoding.encode(labels))
         with torch.inference_mode():
-            loss, targets, predictions = evaluate(self.loss, zip(x.split(_CHUNK), y.split(_CHUNK), strict=True))
+            loss, targets, predictions = evaluate(
+                self.loss, zip(torch.split(x, _CHUNK), torch.split(y, _CHUNK), strict=True)
+            )
             value = self.metric(encoding.decode(targets), encoding.decide(predictions))
         return {"loss": loss, getattr(self.metric, "__name__", "metric"): value}
 
@@ -130,13 +133,8 @@ class Model:
         return x.to(device, dtype)
 
     def _probabilities(self, x: Tensor) -> Tensor:
-        """The network's prediction, probabilities where the loss has a link; in evaluation mode."""
-        mode = self.network.training
-        self.network.eval()
-        try:
-            return torch.cat([self.loss.predict(chunk) for chunk in x.split(_CHUNK)])
-        finally:
-            self.network.train(mode)
+        """The network's prediction, probabilities where the loss has a link."""
+        return torch.cat([self.loss.predict(chunk) for chunk in torch.split(x, _CHUNK)])
 
     def _decided(self, x: Tensor, threshold: float = 0.5) -> np.ndarray:
         return self._fitted().decide(self._probabilities(x), threshold)

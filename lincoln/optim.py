@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +14,7 @@ from lincoln.errors import ArgumentError, MatchError, StateError
 from lincoln.layers import Layer
 
 
-class Optimizer:
+class Optimizer(ABC):
     """w <- w - update(dL/dw), with w every parameter of the network as one vector, dL/dw every gradient as another.
 
     A subclass lists in `memory` the vectors it remembers, which start as zeros shaped like w and are attributes of those
@@ -45,8 +45,9 @@ class Optimizer:
         self.update(w, g)
 
     def state_dict(self) -> dict[str, Any]:
-        """A copy of what the optimizer remembers: `steps`, `lr`, and its vectors, which are absent before the first step."""
-        vectors = {name: getattr(self, name).clone() for name in self.memory if hasattr(self, name)}
+        """A copy of what it remembers: `steps`, `lr`, and its vectors, which are absent before the first step."""
+        with torch.inference_mode(False):
+            vectors = {name: getattr(self, name).clone() for name in self.memory if hasattr(self, name)}
         return {"steps": self.steps, "lr": self.lr} | vectors
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -63,7 +64,8 @@ class Optimizer:
         self.steps, self.lr = int(state["steps"]), float(state["lr"])
         for name in self.memory:
             vars(self).pop(name, None)
-        vars(self).update({name: value.clone() for name, value in vectors.items()})
+        with torch.inference_mode(False):
+            vars(self).update({name: value.clone() for name, value in vectors.items()})
         self._bound = None
 
     def __repr__(self) -> str:
@@ -87,7 +89,9 @@ class Optimizer:
     def _require(self, **conditions: bool) -> None:
         for name, holds in conditions.items():
             if not holds:
-                raise ArgumentError(f"{type(self).__name__}: {name}={getattr(self, name)!r} is out of range ({_RANGES[name]})")
+                raise ArgumentError(
+                    f"{type(self).__name__}: {name}={getattr(self, name)!r} is out of range ({_RANGES[name]})"
+                )
 
 
 _RANGES = {

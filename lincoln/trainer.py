@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,12 +16,12 @@ from lincoln.data import Batch, DataLoader, Dataset, at_least_one, check_numbers
 from lincoln.errors import ArgumentError, DataError, DivergenceError
 from lincoln.history import History
 from lincoln.layers import Layer
-from lincoln.losses import Loss
+from lincoln.losses import Loss, evaluating
 from lincoln.metrics import Metric
 from lincoln.optim import Optimizer
+from lincoln.seeding import seeded
 
 Data = Dataset | Iterable[Batch]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -113,22 +113,21 @@ class Trainer:
     def train(self) -> History:
         """Run the epochs. Returns the history."""
         start = time.perf_counter()
-        checks = self.loss.check_targets
         try:
             with torch.inference_mode(), seeded(self.config.seed):
                 self.model.train()
                 train_batches, val_batches = self._batches()
-                self.loss.check_targets = checks and not isinstance(self.train_dataset, Dataset)
                 self._call("train_begin")
                 while self.epoch < self.config.num_epochs and not self._stopped:
-                    self._train_epoch(train_batches)
+                    with _targets_checked(self.loss, self.train_dataset):
+                        self._train_epoch(train_batches)
                     if val_batches is not None:
-                        self.validation_step(val_batches)
+                        with _targets_checked(self.loss, self.val_dataset):
+                            self.validation_step(val_batches)
                     self._call("epoch_end")
                 self.history.stopped = self._stopped or f"all {self.config.num_epochs} epochs done"
                 self._call("train_end")
         finally:
-            self.loss.check_targets = checks
             for callback in self.callbacks:
                 callback.close()
             self.history.seconds += time.perf_counter() - start
@@ -163,10 +162,12 @@ class Trainer:
         before, examples = self.loss_so_far()
         self._call("epoch_begin")
         for batch in batches:
-            self._call("step_begin")
+            for hook in self._hooks["step_begin"]:
+                hook(self)
             loss = self.train_step(*batch)
             self._count(loss, len(batch[0]))
-            self._call("step_end")
+            for hook in self._hooks["step_end"]:
+                hook(self)
             if self._stopped:
                 break
         if self.examples == examples:
@@ -189,11 +190,12 @@ class Trainer:
             self._keep()
             return
         assert self._kept is not None
+        rate = self.optimizer.lr
         values.copy_(self._kept[0])
         self.optimizer.load_state_dict(self._kept[1])
         last = f"the end of epoch {self.epoch - 1}" if self.epoch > 1 else "the start"
         raise DivergenceError(
-            f"training diverged in epoch {self.epoch}: loss {loss:g}, learning rate {self.optimizer.lr:g}. The network is "
+            f"training diverged in epoch {self.epoch}: loss {loss:g}, learning rate {rate:g}. The network is "
             f"back at the weights of {last}. Lower the learning rate, standardize the features, or clip the gradient"
         )
 
@@ -218,9 +220,8 @@ class Trainer:
         features, targets, *weights = dataset.tensors
         check_numbers(f"{role}features", features)
         check_numbers(f"{role}targets", targets)
-        mode = self.model.training
-        output = self.model.eval()(features[:1])  # builds the layers on first use
-        self.model.train(mode)
+        with evaluating(self.model):
+            output = self.model(features[:1])  # builds the layers on first use
         prediction = output.expand(len(features), *output.shape[1:])
         matched = self.loss.match(prediction, targets)
         self.loss.check(matched, output.shape[-1])
@@ -231,20 +232,25 @@ class Trainer:
             hook(self)
 
 
-def evaluate(loss: Loss, batches: Iterable[Batch]) -> tuple[float, Tensor, Tensor]:
-    """The loss per example on `batches`, with their targets and predictions; in evaluation mode, leaving no trace."""
-    network = loss.network
-    mode = network.training
-    network.eval()
+@contextmanager
+def _targets_checked(loss: Loss, data: Data | None) -> Iterator[None]:
+    """A Dataset's targets have been checked as a whole; only those of other iterables are checked batch by batch."""
+    checks = loss.check_targets
+    loss.check_targets = checks and not isinstance(data, Dataset)
     try:
-        losses, predictions, targets = [], [], []
-        for batch in batches:
-            value, prediction = loss.evaluate(*batch)
-            losses.append(summed(loss, value, len(prediction)))
-            predictions.append(prediction)
-            targets.append(batch[1])
+        yield
     finally:
-        network.train(mode)
+        loss.check_targets = checks
+
+
+def evaluate(loss: Loss, batches: Iterable[Batch]) -> tuple[float, Tensor, Tensor]:
+    """The loss per example on `batches`, with their targets and predictions; leaves no trace."""
+    losses, predictions, targets = [], [], []
+    for batch in batches:
+        value, prediction = loss.evaluate(*batch)
+        losses.append(summed(loss, value, len(prediction)))
+        predictions.append(prediction)
+        targets.append(batch[1])
     if not losses:
         raise DataError("no batches to evaluate on")
     examples = sum(map(len, targets))
@@ -258,19 +264,19 @@ def summed(loss: Loss, value: Tensor, examples: int) -> Tensor:
 
 def bind_loss(given: Loss | Callable[[Layer], Loss], network: Layer) -> Loss:
     """A loss for `network`, from a class, a factory, or an instance that must be bound to it already."""
-    loss = given if isinstance(given, Loss) else _make("loss", Loss, given, network)
+    loss: Loss = given if isinstance(given, Loss) else _make("loss", Loss, given, network)
     _same_network("loss", loss.network, network)
     return loss
 
 
 def bind_optimizer(given: Optimizer | Callable[[Layer], Optimizer], network: Layer) -> Optimizer:
     """As `bind_loss`, for an optimizer."""
-    optimizer = given if isinstance(given, Optimizer) else _make("optimizer", Optimizer, given, network)
+    optimizer: Optimizer = given if isinstance(given, Optimizer) else _make("optimizer", Optimizer, given, network)
     _same_network("optimizer", optimizer.network, network)
     return optimizer
 
 
-def _make(role: str, kind: type[T], factory: Callable[[Layer], T], network: Layer) -> T:
+def _make(role: str, kind: type, factory: Any, network: Layer) -> Any:
     made = factory(network) if callable(factory) else factory
     if not isinstance(made, kind):
         raise ArgumentError(
@@ -283,14 +289,3 @@ def _make(role: str, kind: type[T], factory: Callable[[Layer], T], network: Laye
 def _same_network(role: str, bound: Layer, network: Layer) -> None:
     if bound is not network:
         raise ArgumentError(f"{role} is bound to another network than the one to be trained; make it from this one")
-
-
-@contextmanager
-def seeded(seed: int | None) -> Iterator[None]:
-    """Random numbers from `seed` inside, torch's own left as they were outside. Nothing at all for None."""
-    if seed is None:
-        yield
-        return
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        yield

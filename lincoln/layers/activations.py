@@ -52,7 +52,8 @@ class ReLU(Layer):
         return r
 
     def _backward(self, output_grad: Tensor) -> Tensor:
-        return output_grad * (self.saved > 0)
+        r: Tensor = self.saved
+        return output_grad * (r > 0)
 
 
 class Softmax(Layer):
@@ -68,7 +69,7 @@ class Softmax(Layer):
         return p
 
     def _backward(self, output_grad: Tensor) -> Tensor:
-        p = self.saved
+        p: Tensor = self.saved
         return p * (output_grad - (output_grad * p).sum(-1, keepdim=True))
 
 

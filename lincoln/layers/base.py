@@ -38,7 +38,7 @@ class Layer:
 
     backward_formula: ClassVar[str] = ""
     """The backward pass in one line, for `lincoln.summary`."""
-    suited_init: ClassVar[init.Initializer] = init.glorot()
+    suited_init: init.Initializer = init.glorot()
     """What the weights of a `Linear` that feeds this layer are drawn from, unless it was told otherwise."""
 
     path: str = ""
@@ -98,9 +98,11 @@ class Layer:
                 self._shapes = input.shape, output.shape
             else:
                 self.saved = kept
-        except LincolnError:
+        except (LincolnError, NotImplementedError):
+            self.saved = kept
             raise
-        except (RuntimeError, TypeError, AttributeError) as error:
+        except (RuntimeError, TypeError, AttributeError, IndexError, ValueError) as error:
+            self.saved = kept
             raise self._explain(error, "input", input) from error
         return output
 
@@ -126,9 +128,9 @@ class Layer:
         self.needs_input_grad = input_grad
         try:
             gradient = self._backward(output_grad)
-        except LincolnError:
+        except (LincolnError, NotImplementedError):
             raise
-        except (RuntimeError, TypeError, AttributeError) as error:
+        except (RuntimeError, TypeError, AttributeError, IndexError, ValueError) as error:
             raise self._explain(error, "output_grad", output_grad) from error
         self.saved = self._shapes = None
         self.has_grad = True
@@ -199,7 +201,8 @@ class Layer:
 
     def state_dict(self) -> dict[str, Tensor]:
         """A copy of every parameter, by path."""
-        return {path: tensor.clone() for path, tensor in self.named_parameters()}
+        with torch.inference_mode(False):
+            return {path: tensor.clone() for path, tensor in self.named_parameters()}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Copy `state` into the parameters. Nothing is changed unless all names, shapes and dtypes agree (MatchError)."""
@@ -287,7 +290,11 @@ class Layer:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self.grad = {name: torch.zeros_like(getattr(self, name)) for name in self._names}
+        with torch.inference_mode(False):
+            for name in self._names:
+                if getattr(self, name).is_inference():
+                    setattr(self, name, getattr(self, name).clone())
+            self.grad = {name: torch.zeros_like(getattr(self, name)) for name in self._names}
 
 
 def _describe(tensor: Tensor) -> str:

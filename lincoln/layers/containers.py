@@ -9,6 +9,7 @@ from typing import overload
 from torch import Tensor
 
 from lincoln.errors import ArgumentError
+from lincoln.init import Initializer
 from lincoln.layers.activations import _BY_NAME, Identity
 from lincoln.layers.base import Layer
 from lincoln.layers.linear import Linear
@@ -99,13 +100,22 @@ class Sequential(Layer):
 class Dense(Sequential):
     """p = f(x W + B): a linear layer and its activation.
 
-    `activation` is a name (sigmoid, tanh, relu, softmax, identity), a layer, or None for no activation.
+    `activation` is a name (sigmoid, tanh, relu, softmax, identity), a layer, or None for no activation; `bias` and `init`
+    are `Linear`'s.
     """
 
-    def __init__(self, size: int, activation: str | Layer | None = "sigmoid") -> None:
+    def __init__(
+        self,
+        size: int,
+        activation: str | Layer | None = "sigmoid",
+        bias: bool = True,
+        init: Initializer | None = None,
+    ) -> None:
         self.size = size
         self.activation = activation
-        super().__init__(linear=Linear(size), activation=_activation(activation))
+        self.bias = bias
+        self.init = init
+        super().__init__(linear=Linear(size, bias, init), activation=_activation(activation))
 
     def __repr__(self) -> str:
         return Layer.__repr__(self)

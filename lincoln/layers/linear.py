@@ -20,7 +20,7 @@ class Linear(Layer):
     features than W was built for.
     """
 
-    backward_formula = "dW = xᵀ G, dB = Σ G, dx = G Wᵀ"
+    backward_formula = "dW = xᵀda\ndB = Σda\ndx = da Wᵀ"
     W: Tensor
     B: Tensor
     suggested_init: initializers.Initializer = initializers.glorot()
@@ -46,15 +46,13 @@ class Linear(Layer):
         if not input.is_floating_point():
             raise MatchError(f"{self.label}: input is {input.dtype}, wanted floating point: use input.float()")
         if self.built and input.shape[-1] != self.W.shape[0]:
-            raise MatchError(
-                f"{self.label}: input has {input.shape[-1]} features, W was built for {self.W.shape[0]}"
-            )
+            raise MatchError(f"{self.label}: input has {input.shape[-1]} features, W was built for {self.W.shape[0]}")
 
     def _forward(self, input: Tensor) -> Tensor:
         x = input if input.dim() == 2 else input.flatten(0, -2)  # (n, i)
         self.saved = x
         a = torch.addmm(self.B, x, self.W) if self.bias else torch.mm(x, self.W)  # (n, o)
-        return a if input.dim() == 2 else a.unflatten(0, input.shape[:-1])
+        return a if input.dim() == 2 else a.view(*input.shape[:-1], self.size)
 
     def _backward(self, output_grad: Tensor) -> Tensor | None:
         x = self.saved
@@ -65,4 +63,4 @@ class Linear(Layer):
         if not self.needs_input_grad:
             return None
         input_grad = torch.mm(G, self.W.t())  # (n, i)
-        return input_grad if output_grad.dim() == 2 else input_grad.unflatten(0, output_grad.shape[:-1])
+        return input_grad if output_grad.dim() == 2 else input_grad.view(*output_grad.shape[:-1], x.shape[-1])
