@@ -61,8 +61,8 @@ class DataLoader:
         tensors = self.dataset.tensors
         if self.shuffle:
             where = self.generator.device if self.generator else tensors[0].device
-            order = torch.randperm(len(self.dataset), generator=self.generator, device=where)
-            tensors = tuple(tensor.index_select(0, order.to(tensor.device)) for tensor in tensors)
+            order = torch.randperm(len(self.dataset), generator=self.generator, device=where).to(tensors[0].device)
+            tensors = tuple(tensor.index_select(0, order) for tensor in tensors)
         return zip(*(torch.split(tensor, self.batch_size) for tensor in tensors), strict=True)
 
 

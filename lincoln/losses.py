@@ -188,9 +188,11 @@ class Loss(ABC):
 
     def _weight(self, prediction: Tensor, sample_weight: Tensor | None) -> Tensor | float | None:
         """What each example's loss is multiplied by: (n, 1, ...), one number for all, or None for 1."""
+        if sample_weight is None and self.reduction == "sum":
+            return None
         examples = prediction.shape[:-1]
         if sample_weight is None:
-            return None if self.reduction == "sum" else 1.0 / max(examples.numel(), 1)
+            return 1.0 / max(examples.numel(), 1)
         if sample_weight.shape not in ((examples[0],), (examples[0], 1)):
             raise MatchError(
                 f"{type(self).__name__}: sample_weight has shape {tuple(sample_weight.shape)}, wanted one weight for each "

@@ -21,7 +21,7 @@ class LinePrinter(Callback):
 
     def step_end(self, trainer: Trainer) -> None:
         if trainer.history.steps % self.every == 0:
-            total, examples = trainer.loss_so_far()
+            total, examples = trainer.tally.read()
             loss = (total - self._reported[0]) / (examples - self._reported[1])
             self._reported = total, examples
             value = self.measure()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lincoln.bookkeeping import Snapshot, Tally
 from lincoln.data import Batch, DataLoader, Dataset, at_least_one, check_numbers
 from lincoln.errors import ArgumentError, DataError, DivergenceError
 from lincoln.history import History
@@ -96,11 +98,10 @@ class Trainer:
         self.history = History(metric=getattr(metric, "__name__", "metric"))
         self.epoch = 0
         """Epochs begun, so 1 during the first."""
-        self.examples = 0
-        """Examples seen in training."""
+        self.tally = Tally(self.loss)
+        """The loss over the examples seen in training."""
         self._stopped = ""
-        self._total: Tensor | None = None  # loss summed over the examples seen; stays on the device
-        self._kept: tuple[Tensor, dict[str, object]] | None = None  # the last weights and optimizer seen to be finite
+        self._last_finite = Snapshot(self.optimizer)
         self._hooks = {
             point: [
                 getattr(callback, point)
@@ -137,8 +138,8 @@ class Trainer:
         """One batch: forward, backward, update. Returns its loss, before the update."""
         loss = self.loss(*batch)
         self.loss.backward()
-        if self._kept is None:
-            self._keep()
+        if not self._last_finite.taken:
+            self._last_finite.take()
         self.optimizer.step()
         return loss
 
@@ -153,54 +154,38 @@ class Trainer:
         """End the run after the current step."""
         self._stopped = why
 
-    def loss_so_far(self) -> tuple[float, int]:
-        """The loss summed over the examples seen in training, and their number. Waits for the device."""
-        return 0.0 if self._total is None else self._total.item(), self.examples
-
     def _train_epoch(self, batches: Iterable[Batch]) -> None:
         self.epoch += 1
-        before, examples = self.loss_so_far()
+        before, examples = self.tally.read()
         self._call("epoch_begin")
+        before_step, after_step = self._hooks["step_begin"], self._hooks["step_end"]
         for batch in batches:
-            for hook in self._hooks["step_begin"]:
+            for hook in before_step:
                 hook(self)
             loss = self.train_step(*batch)
-            self._count(loss, len(batch[0]))
-            for hook in self._hooks["step_end"]:
+            self.tally.add(loss, len(batch[0]))
+            self.history.steps += 1
+            for hook in after_step:
                 hook(self)
             if self._stopped:
                 break
-        if self.examples == examples:
+        total, seen = self.tally.read()
+        if seen == examples:
             raise DataError("the training data gave no batches: an iterator is used up by one epoch; pass a list or loader")
-        self._look((self.loss_so_far()[0] - before) / (self.examples - examples))
-
-    def _count(self, loss: Tensor, examples: int) -> None:
-        if self._total is None:
-            exact = torch.float32 if loss.device.type == "mps" else torch.float64
-            self._total = torch.zeros((), dtype=exact, device=loss.device)
-        self._total.add_(summed(self.loss, loss, examples))
-        self.examples += examples
-        self.history.steps += 1
+        self._look((total - before) / (seen - examples))
 
     def _look(self, loss: float) -> None:
-        """Once an epoch: keep weights that are finite, go back to them when they no longer are."""
-        values, _ = self.model.flatten()
-        if torch.isfinite(values).all() and loss - loss == 0:
+        """Once an epoch: note the loss and keep the weights if they are finite, else go back to where they were."""
+        if math.isfinite(loss) and self._last_finite.take():
             self.history.losses.append(loss)
-            self._keep()
             return
-        assert self._kept is not None
         rate = self.optimizer.lr
-        values.copy_(self._kept[0])
-        self.optimizer.load_state_dict(self._kept[1])
+        self._last_finite.restore()
         last = f"the end of epoch {self.epoch - 1}" if self.epoch > 1 else "the start"
         raise DivergenceError(
             f"training diverged in epoch {self.epoch}: loss {loss:g}, learning rate {rate:g}. The network is "
             f"back at the weights of {last}. Lower the learning rate, standardize the features, or clip the gradient"
         )
-
-    def _keep(self) -> None:
-        self._kept = self.model.flatten()[0].clone(), self.optimizer.state_dict()
 
     def _batches(self) -> tuple[Iterable[Batch], Iterable[Batch] | None]:
         config = self.config
@@ -245,21 +230,17 @@ def _targets_checked(loss: Loss, data: Data | None) -> Iterator[None]:
 
 def evaluate(loss: Loss, batches: Iterable[Batch]) -> tuple[float, Tensor, Tensor]:
     """The loss per example on `batches`, with their targets and predictions; leaves no trace."""
-    losses, predictions, targets = [], [], []
+    tally = Tally(loss)
+    predictions, targets = [], []
     for batch in batches:
         value, prediction = loss.evaluate(*batch)
-        losses.append(summed(loss, value, len(prediction)))
+        tally.add(value, len(prediction))
         predictions.append(prediction)
         targets.append(batch[1])
-    if not losses:
+    if not predictions:
         raise DataError("no batches to evaluate on")
-    examples = sum(map(len, targets))
-    return torch.stack(losses).sum().item() / examples, torch.cat(targets), torch.cat(predictions)
-
-
-def summed(loss: Loss, value: Tensor, examples: int) -> Tensor:
-    """A batch's loss as the sum over its examples, whatever the reduction."""
-    return value if loss.reduction == "sum" else value * examples
+    total, examples = tally.read()
+    return total / examples, torch.cat(targets), torch.cat(predictions)
 
 
 def bind_loss(given: Loss | Callable[[Layer], Loss], network: Layer) -> Loss:

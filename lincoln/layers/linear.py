@@ -52,7 +52,7 @@ class Linear(Layer):
         x = input if input.dim() == 2 else input.flatten(0, -2)  # (n, i)
         self.saved = x
         a = torch.addmm(self.B, x, self.W) if self.bias else torch.mm(x, self.W)  # (n, o)
-        return a if input.dim() == 2 else a.view(*input.shape[:-1], self.size)
+        return a if x is input else a.view(*input.shape[:-1], self.size)
 
     def _backward(self, output_grad: Tensor) -> Tensor | None:
         x = self.saved
@@ -63,4 +63,4 @@ class Linear(Layer):
         if not self.needs_input_grad:
             return None
         input_grad = torch.mm(G, self.W.t())  # (n, i)
-        return input_grad if output_grad.dim() == 2 else input_grad.view(*output_grad.shape[:-1], x.shape[-1])
+        return input_grad if G is output_grad else input_grad.view(*output_grad.shape[:-1], x.shape[-1])
