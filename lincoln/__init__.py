@@ -1,16 +1,34 @@
 """Neural networks on raw torch tensors, every gradient written by hand."""
 
-from lincoln import data, errors, init, layers, losses, metrics, models, optim, trainer
+from lincoln import (
+    callbacks,
+    checkpoint,
+    data,
+    errors,
+    init,
+    interop,
+    layers,
+    losses,
+    metrics,
+    models,
+    optim,
+    plots,
+    schedules,
+    trainer,
+)
+from lincoln.callbacks import Callback
 from lincoln.checking import GradientReport, check_gradients
+from lincoln.checkpoint import load, save
+from lincoln.config import TrainerConfig
 from lincoln.data import DataLoader, Dataset, generate_batches, standardize
-from lincoln.history import History
+from lincoln.history import History, TrainerRunResult
 from lincoln.inspection import Summary, summary
 from lincoln.layers import Dense, Identity, Layer, Linear, ReLU, Sequential, Sigmoid, Softmax, Tanh
 from lincoln.losses import MSE, CrossEntropy, LogLoss, Loss
 from lincoln.metrics import accuracy
 from lincoln.models import Classifier, Regressor
 from lincoln.optim import SGD, Adam, AdamW, Optimizer
-from lincoln.trainer import Callback, Trainer, TrainerConfig
+from lincoln.trainer import Trainer
 
 __all__ = [
     "MSE",
@@ -40,17 +58,25 @@ __all__ = [
     "Tanh",
     "Trainer",
     "TrainerConfig",
+    "TrainerRunResult",
     "accuracy",
+    "callbacks",
     "check_gradients",
+    "checkpoint",
     "data",
     "errors",
     "generate_batches",
     "init",
+    "interop",
     "layers",
+    "load",
     "losses",
     "metrics",
     "models",
     "optim",
+    "plots",
+    "save",
+    "schedules",
     "standardize",
     "summary",
     "trainer",

@@ -1,8 +1,9 @@
-"""What the trainer keeps track of while it runs: the loss so far, and the last finite weights."""
+"""What the trainer keeps track of while it runs: the loss so far, the last finite weights, and the best ones."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,7 +20,7 @@ class Tally:
     def __init__(self, loss: Loss) -> None:
         self.by_example = loss.reduction == "mean"  # a batch's loss is its mean, to be counted for each example
         self.examples = 0
-        self._sum = 0.0
+        self.total = 0.0
         self._losses: list[Tensor] = []
         self._packed: list[Tensor] = []
         self._sizes: list[int] = []
@@ -36,11 +37,12 @@ class Tally:
         """The summed loss and the number of examples. Waits for the device."""
         if self._sizes:
             self._pack()
-            losses = [loss for part in self._packed for loss in part.tolist()]
-            self._sum += sum(loss * size for loss, size in zip(losses, self._sizes, strict=True))
+            losses = (loss for part in self._packed for loss in part.tolist())
+            for loss, size in zip(losses, self._sizes, strict=True):
+                self.total += loss * size  # one by one, so that the sum is the same whenever it is read
             self._packed.clear()
             self._sizes.clear()
-        return self._sum, self.examples
+        return self.total, self.examples
 
     def _pack(self) -> None:
         if self._losses:
@@ -55,17 +57,43 @@ class Snapshot:
         self.optimizer = optimizer
         self.taken = False
 
-    def take(self) -> bool:
-        """Keep the present state, if all parameters are finite. Says whether they are; waits for the device."""
+    def possible(self) -> bool:
+        """Whether all parameters are finite; waits for the device."""
         values, _ = self.optimizer.network.flatten()
-        if not math.isfinite(torch.linalg.vector_norm(values, torch.inf).item()):  # NaN and infinity outdo all others
-            return False
-        self._values = values.clone()
+        return math.isfinite(torch.linalg.vector_norm(values, torch.inf).item())  # NaN and infinity outdo all others
+
+    def take(self) -> None:
+        """Keep the present state."""
+        self._values = self.optimizer.network.flatten()[0].clone()
         self._state = self.optimizer.state_dict()
         self.taken = True
-        return True
 
     def restore(self) -> None:
         """Go back to the state kept."""
         self.optimizer.network.flatten()[0].copy_(self._values)
         self.optimizer.load_state_dict(self._state)
+
+
+class Best:
+    """The lowest loss seen at the end of an epoch, the epochs since, and the weights it had."""
+
+    def __init__(self, min_delta: float) -> None:
+        self.min_delta = min_delta
+        self.loss = math.inf
+        self.epochs_since = 0
+        self.weights: Tensor | None = None
+
+    def observe(self, loss: float, weights: Tensor | None) -> bool:
+        """Whether `loss` is a new best. Then `weights`, if given, are copied."""
+        if not loss < self.loss - self.min_delta:
+            self.epochs_since += 1
+            return False
+        self.loss, self.epochs_since = loss, 0
+        self.weights = None if weights is None else weights.clone()
+        return True
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"loss": self.loss, "epochs_since": self.epochs_since}
+
+    def load_state_dict(self, state: dict[str, Any], weights: Tensor | None) -> None:
+        self.loss, self.epochs_since, self.weights = state["loss"], state["epochs_since"], weights

@@ -1,8 +1,10 @@
-"""Data in memory: datasets, shuffled batches, and standardizing."""
+"""Data: datasets, shuffled batches, splits, standardizing, and generated examples."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, TypeVar
 
 import numpy as np
@@ -10,7 +12,8 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Generator, Tensor
 
-from lincoln.errors import ArgumentError, DataError
+from lincoln.checks import as_tensor, at_least_one, same_length
+from lincoln.errors import ArgumentError, DataError, MatchError
 
 Array = TypeVar("Array", np.ndarray, Tensor)
 Batch = tuple[Tensor, ...]
@@ -19,17 +22,18 @@ Batch = tuple[Tensor, ...]
 class Dataset:
     """Tensors of equal length that belong together, such as features and targets.
 
-    `dataset[3]`, `dataset[10:20]`, `dataset[index_tensor]` and `dataset[mask]` are tuples of that part of each.
+    `dataset[3]`, `dataset[10:20]`, `dataset[index_tensor]` and `dataset[mask]` are tuples of that part of each. Arrays
+    become tensors without a copy; a numpy memmap stays on disk, and what is not asked for is never read.
     DataError (a ValueError) for unequal lengths.
     """
 
-    def __init__(self, *tensors: Tensor) -> None:
-        lengths = [len(tensor) for tensor in tensors]
-        if not tensors or min(lengths) != max(lengths):
+    def __init__(self, *tensors: Tensor | np.ndarray) -> None:
+        self.tensors = tuple(as_tensor(f"tensor {index}", tensor) for index, tensor in enumerate(tensors))
+        lengths = [len(tensor) for tensor in self.tensors]
+        if not lengths or min(lengths) != max(lengths):
             raise DataError(f"Batch dimension mismatch! Found lengths: {lengths}")
-        self.tensors = tensors
 
-    def __getitem__(self, window: int | slice | Tensor) -> Batch:
+    def __getitem__(self, window: int | slice | Sequence[int] | Tensor) -> Batch:
         return tuple(tensor[window] for tensor in self.tensors)
 
     def __len__(self) -> int:
@@ -38,32 +42,131 @@ class Dataset:
     def __repr__(self) -> str:
         return f"Dataset({', '.join(str(tuple(tensor.shape)) for tensor in self.tensors)})"
 
+    @property
+    def nbytes(self) -> int:
+        """Its size, in memory or on disk."""
+        return sum(tensor.nbytes for tensor in self.tensors)
+
 
 class DataLoader:
-    """Batches of `batch_size` examples, the last perhaps smaller; `len(loader)` of them an epoch.
+    """Batches of `batch_size` examples, `len(loader)` of them an epoch; the last is smaller, or left out by `drop_last`.
 
     With `shuffle`, each epoch draws a new order from `generator` (torch's own if None), copies the data once in that order
-    and cuts it up: every batch is a view, which costs a fraction of gathering each batch by its indices.
+    and cuts it up: every batch is a view, which costs a fraction of gathering each batch by its indices. Data of more than
+    `copy_budget` bytes, such as a memmap larger than memory, are gathered batch by batch instead, in the same order.
+    Batches come on `device`; data within the budget are moved there once, larger data batch by batch.
+
+    `state_dict()` tells where in an epoch the loader is, and a loader that is given it by `load_state_dict` starts its next
+    epoch there, with the same batches in the same order.
     """
 
     def __init__(
-        self, dataset: Dataset, batch_size: int, shuffle: bool = False, generator: Generator | None = None
+        self,
+        dataset: Dataset,
+        batch_size: int,
+        shuffle: bool = False,
+        generator: Generator | None = None,
+        drop_last: bool = False,
+        device: str | torch.device | None = None,
+        copy_budget: int = 2**30,
     ) -> None:
         self.dataset = dataset
         self.batch_size = at_least_one("batch_size", batch_size)
         self.shuffle = shuffle
         self.generator = generator
+        self.drop_last = drop_last
+        self.device = None if device is None else torch.device(device)
+        self.copy_budget = copy_budget
+        self._fits = dataset.nbytes <= copy_budget
+        self._tensors = dataset.tensors
+        if self.device is not None and self._fits:
+            self._tensors = tuple(tensor.to(self.device) for tensor in dataset.tensors)
+        self._position = 0  # batches given out in this epoch
+        self._start: Tensor | None = None  # the generator's state before it drew this epoch's order
+        self._resume: tuple[Tensor | None, int] | None = None
 
     def __len__(self) -> int:
-        return -(-len(self.dataset) // self.batch_size)
+        n = len(self.dataset)
+        return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
-        tensors = self.dataset.tensors
-        if self.shuffle:
-            where = self.generator.device if self.generator else tensors[0].device
-            order = torch.randperm(len(self.dataset), generator=self.generator, device=where).to(tensors[0].device)
+        order = self._order() if self.shuffle else None
+        self._position = self._resume[1] if self._resume else 0
+        self._resume = None
+        for batch in self._cut(order, self._position) if self._copies(order) else self._gather(order, self._position):
+            self._position += 1
+            yield batch
+        self._position, self._start = 0, None
+
+    def state_dict(self) -> dict[str, Any]:
+        """`position`, batches given out in this epoch, and `start`, the generator's state before the epoch or None."""
+        return {"position": self._position, "start": self._start}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Start the next epoch where `state` was taken."""
+        if not 0 <= state["position"] <= len(self):
+            raise MatchError(f"DataLoader: the state is at batch {state['position']}, this loader has {len(self)}")
+        self._resume = state["start"], state["position"]
+
+    def _order(self) -> Tensor:
+        generator = self.generator or torch.default_generator
+        replayed = self._resume[0] if self._resume else None
+        now = generator.get_state()
+        if replayed is not None:
+            generator.set_state(replayed)
+        self._start = now if replayed is None else replayed
+        order = torch.randperm(len(self.dataset), generator=generator, device=generator.device)
+        if replayed is not None and self.generator is None:
+            generator.set_state(now)  # torch's own generator has gone on since, and is restored by whoever resumes
+        return order.to(self._tensors[0].device)
+
+    def _copies(self, order: Tensor | None) -> bool:
+        """Whether batches are views: of the data as they stand, or of one shuffled copy."""
+        return self._fits or (order is None and self.device is None)
+
+    def _cut(self, order: Tensor | None, first: int) -> Iterator[Batch]:
+        tensors = self._tensors
+        if order is not None:
             tensors = tuple(tensor.index_select(0, order) for tensor in tensors)
-        return zip(*(torch.split(tensor, self.batch_size) for tensor in tensors), strict=True)
+        batches = zip(*(torch.split(tensor, self.batch_size) for tensor in tensors), strict=True)
+        return islice(batches, first, len(self))
+
+    def _gather(self, order: Tensor | None, first: int) -> Iterator[Batch]:
+        for start in range(first * self.batch_size, len(self) * self.batch_size, self.batch_size):
+            window = slice(start, start + self.batch_size)
+            part = self.dataset[window if order is None else order[window]]
+            yield tuple(tensor.to(self.device) for tensor in part)
+
+
+def random_split(
+    dataset: Dataset, lengths: Sequence[int] | Sequence[float], generator: Generator | None = None
+) -> list[Dataset]:
+    """The dataset dealt out at random into parts of these `lengths`, or of these fractions of it, which sum to 1.
+
+    What rounding leaves over goes to the first parts, one each. As `torch.utils.data.random_split`.
+    """
+    n = len(dataset)
+    sizes = [int(length) for length in lengths]
+    if any(isinstance(length, float) for length in lengths):
+        if abs(sum(lengths) - 1) > 1e-6 or min(lengths) < 0:
+            raise ArgumentError(f"random_split: fractions {list(lengths)} do not sum to 1")
+        sizes = [int(n * fraction + 1e-9) for fraction in lengths]
+        for index in range(n - sum(sizes)):
+            sizes[index % len(sizes)] += 1
+    if sum(sizes) != n or min(sizes) < 0:
+        raise ArgumentError(f"random_split: lengths {list(lengths)} do not sum to the dataset's {n}")
+    order = torch.randperm(n, generator=generator)
+    return [Dataset(*dataset[part.to(dataset.tensors[0].device)]) for part in torch.split(order, sizes)]
+
+
+def train_test_split(dataset: Dataset, test_size: float = 0.2, generator: Generator | None = None) -> list[Dataset]:
+    """The dataset dealt out at random into [training, test], the latter `test_size` of it, rounded up."""
+    n_test = math.ceil(len(dataset) * test_size - 1e-9)
+    if not 0 < test_size < 1 or not 0 < n_test < len(dataset):
+        raise ArgumentError(
+            f"train_test_split: test_size is {test_size!r} of {len(dataset)} examples; both parts need some"
+        )
+    return random_split(dataset, [len(dataset) - n_test, n_test], generator)
 
 
 def generate_batches(
@@ -108,44 +211,38 @@ def standardize(features: Array, like: Array | None = None) -> Array:
     return scaled.numpy().astype(kind)
 
 
-# ---- What everything that takes data checks
+# ---- Generated data, for trying things out
 
 
-def as_tensor(name: str, data: Any) -> Tensor:
-    """`data` as a tensor, without a copy where there need be none. DataError if it is not numbers."""
-    if isinstance(data, Tensor):
-        return data.detach()
-    array = np.asarray(data)
-    if array.dtype.kind not in "biuf":
-        raise DataError(f"{name}: dtype {array.dtype} holds no real numbers; encode or drop such columns")
-    if not array.flags.writeable or any(stride < 0 for stride in array.strides) or not array.dtype.isnative:
-        array = array.astype(array.dtype.newbyteorder("="), order="C", copy=True)
-    return torch.from_numpy(array)
+def make_classification(
+    num_samples: int, num_features: int, num_classes: int = 2, generator: Generator | None = None
+) -> tuple[Tensor, Tensor]:
+    """Gaussian features X (n, d), and labels drawn from P(y = c | x) = softmax(x V)_c with V (d, classes) ~ N(0, 4).
+
+    For two classes y is (n, 1) float32, as `LogLoss` likes it; for more, (n,) class indices, as `CrossEntropy` does.
+    """
+    at_least_one("num_samples", num_samples), at_least_one("num_features", num_features)
+    if num_classes < 2:
+        raise ArgumentError(f"num_classes is {num_classes!r}; wanted an integer of at least 2")
+    X = torch.randn(num_samples, num_features, generator=generator)
+    V = 2 * torch.randn(num_features, num_classes, generator=generator)
+    y = torch.multinomial(torch.softmax(X @ V, -1), 1, generator=generator)
+    return X, y.float() if num_classes == 2 else y[:, 0]
 
 
-def check_numbers(name: str, tensor: Tensor) -> None:
-    """DataError for a tensor that is empty or holds NaN or infinity, with the first place of it."""
-    if tensor.numel() == 0:
-        raise DataError(f"{name}: no data (shape {tuple(tensor.shape)})")
-    if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-        wrong = ~torch.isfinite(tensor)
-        place = wrong.nonzero()[0].tolist()
-        raise DataError(
-            f"{name}: {int(wrong.sum())} values are NaN or infinite, the first ({tensor[tuple(place)].item()}) at "
-            f"{place[0] if len(place) == 1 else tuple(place)}: drop those rows or fill them in before training"
-        )
+def make_regression(
+    num_samples: int, num_features: int, noise: float = 0.1, generator: Generator | None = None
+) -> tuple[Tensor, Tensor]:
+    """Gaussian features X (n, d), and y = X w + b + noise e, (n, 1), with w, b and e ~ N(0, 1)."""
+    at_least_one("num_samples", num_samples), at_least_one("num_features", num_features)
+    X = torch.randn(num_samples, num_features, generator=generator)
+    w = torch.randn(num_features, 1, generator=generator)
+    b = torch.randn(1, generator=generator)
+    return X, X @ w + b + noise * torch.randn(num_samples, 1, generator=generator)
 
 
-def same_length(**tensors: Tensor) -> None:
-    """DataError unless all have the same number of examples."""
-    lengths = {name: len(tensor) if tensor.dim() else 0 for name, tensor in tensors.items()}
-    if len(set(lengths.values())) > 1:
-        found = ", ".join(f"{name} {length}" for name, length in lengths.items())
-        raise DataError(f"different numbers of examples: {found}; each example needs one of each")
-
-
-def at_least_one(name: str, value: Any) -> int:
-    """`value` as an int. ArgumentError unless it is an integer of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ArgumentError(f"{name} is {value!r}; wanted an integer of at least 1")
-    return int(value)
+def linearly_separable(b: float = 0.0, w: float = 1.0, sigma: float = 0.1, generator: Generator | None = None) -> Dataset:
+    """400 points x = -2, -1.99, ..., 1.99, with y = 1 where b + w x + sigma e > 0, e ~ N(0, 1), else 0; both (400, 1)."""
+    X = torch.arange(-2, 2, 0.01).view(-1, 1)
+    e = torch.randn(X.shape, generator=generator)
+    return Dataset(X, (b + w * X + sigma * e > 0).float())

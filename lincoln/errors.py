@@ -33,5 +33,9 @@ class LayerError(LincolnError, RuntimeError):
     """A layer's own `_forward` or `_backward` failed; the original error is its `__cause__`."""
 
 
+class CheckpointError(LincolnError, OSError):
+    """A file cannot be written, or is no checkpoint, damaged, or of another version."""
+
+
 class DivergenceError(LincolnError, ArithmeticError):
     """The loss or the weights stopped being finite; the network holds the last finite weights."""

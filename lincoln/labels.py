@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lincoln.data import as_tensor, check_numbers
+from lincoln.checks import as_tensor, check_numbers
 from lincoln.errors import DataError
 from lincoln.losses import CrossEntropy, Loss
 

@@ -321,13 +321,14 @@ class MSE(Loss):
 
 @contextmanager
 def evaluating(network: Layer) -> Iterator[None]:
-    """Evaluation mode inside, the mode it was in after."""
-    mode = network.training
+    """Evaluation mode inside, and for each layer the mode it was in after."""
+    modes = [(layer, layer.training) for _, layer in network.named_layers()]
     network.eval()
     try:
         yield
     finally:
-        network.train(mode)
+        for layer, mode in modes:
+            layer.training = mode
 
 
 def _softplus(z: Tensor) -> Tensor:

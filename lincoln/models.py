@@ -11,7 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lincoln.data import Batch, Dataset, as_tensor, at_least_one, check_numbers, generate_batches, same_length
+from lincoln.binding import bind_loss, bind_optimizer
+from lincoln.callbacks import Callback
+from lincoln.checks import as_tensor, at_least_one, check_numbers, same_length
+from lincoln.config import TrainerConfig
+from lincoln.data import Batch, Dataset, generate_batches
 from lincoln.errors import StateError
 from lincoln.history import History
 from lincoln.labels import Classes, Encoding, Numbers
@@ -19,14 +23,16 @@ from lincoln.layers import Layer
 from lincoln.losses import MSE, LogLoss, Loss
 from lincoln.metrics import Metric, accuracy, r2
 from lincoln.optim import SGD, Optimizer
-from lincoln.progress import LinePrinter, ProgressBar, on_terminal
-from lincoln.trainer import Callback, Trainer, TrainerConfig, bind_loss, bind_optimizer, evaluate
+from lincoln.progress import LinePrinter, ProgressDisplay, on_terminal
+from lincoln.trainer import Trainer, evaluate
 
 _CHUNK = 65536  # examples predicted at a time, so that predicting needs no more memory than a step
 
 
 class Model(ABC):
     """What `Classifier` and `Regressor` share; they differ in what targets and predictions are."""
+
+    threshold = 0.5
 
     def __init__(
         self,
@@ -69,7 +75,8 @@ class Model(ABC):
         Unusable data or arguments raise a DataError, MatchError or ArgumentError and leave the weights as they are;
         a loss that stops being finite raises a DivergenceError, with the weights of the last epoch that was finite.
         """
-        config = TrainerConfig(at_least_one("epochs", epochs), at_least_one("batch_size", batch_size), seed=seed)
+        at_least_one("epochs", epochs), at_least_one("batch_size", batch_size)
+        config = TrainerConfig(epochs, batch_size, seed=seed, progress=None)
         if self.device is not None:
             self.network.to(self.device)
         x = self._features(features)
@@ -80,13 +87,14 @@ class Model(ABC):
             held_out, held_labels = validation_data
             held_x = self._features(held_out, "validation features")
             validation = Dataset(*_pair(held_x, encoding.encode(held_labels, "validation labels")))
-        truth = encoding.decode(data.tensors[1])
         callbacks: list[Callback] = [_Accept(self, encoding)]
         if print_every:
             at_least_one("print_every", print_every)
-            callbacks.append(LinePrinter(print_every, lambda: self.metric(truth, self._decided(x))))
+            callbacks.append(
+                LinePrinter(print_every, lambda: self._measured(encoding, data.tensors[1], self._probabilities(x)))
+            )
         if on_terminal() if progress is None else progress:
-            callbacks.append(ProgressBar())
+            callbacks.append(ProgressDisplay())
         trainer = Trainer(
             self.network,
             config,
@@ -95,12 +103,12 @@ class Model(ABC):
             data,
             validation,
             callbacks,
-            metric=lambda y, p: self.metric(encoding.decode(y), encoding.decide(p)),
+            metric=partial(self._measured, encoding),
             loader=None if self.batch_gen is generate_batches else partial(_Batches, self.batch_gen),
         )
         trainer.history.metric = getattr(self.metric, "__name__", "metric")
         history = trainer.train()
-        history.metrics.append((history.epochs, self.metric(truth, self._decided(x))))
+        history.metrics.append((history.epochs, self._measured(encoding, data.tensors[1], self._probabilities(x))))
         return history
 
     def score(self, features: Any, labels: Any) -> float:
@@ -115,7 +123,7 @@ class Model(ABC):
             loss, targets, predictions = evaluate(
                 self.loss, zip(torch.split(x, _CHUNK), torch.split(y, _CHUNK), strict=True)
             )
-            value = self.metric(encoding.decode(targets), encoding.decide(predictions))
+            value = self._measured(encoding, targets, predictions)
         return {"loss": loss, getattr(self.metric, "__name__", "metric"): value}
 
     def _fitted(self) -> Encoding:
@@ -136,8 +144,15 @@ class Model(ABC):
         """The network's prediction, probabilities where the loss has a link."""
         return torch.cat([self.loss.predict(chunk) for chunk in torch.split(x, _CHUNK)])
 
-    def _decided(self, x: Tensor, threshold: float = 0.5) -> np.ndarray:
-        return self._fitted().decide(self._probabilities(x), threshold)
+    def _measured(self, encoding: Encoding, targets: Tensor, prediction: Tensor) -> float:
+        """The metric, on labels as the user has them; on probabilities if it says that it wants them (`roc_auc`)."""
+        if getattr(self.metric, "on_probabilities", False):
+            p = prediction.cpu().numpy()
+            return self.metric(encoding.decode(targets), p[:, 0] if p.shape[1] == 1 else p)
+        return self.metric(encoding.decode(targets), encoding.decide(prediction, self.threshold))
+
+    def _decided(self, x: Tensor, threshold: float | None = None) -> np.ndarray:
+        return self._fitted().decide(self._probabilities(x), self.threshold if threshold is None else threshold)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.network!r}, loss={self.loss!r}, optimizer={self.optimizer!r})"
@@ -166,6 +181,8 @@ class Classifier(Model):
         device: str | torch.device | None = None,
     ) -> None:
         super().__init__(network, loss, optimizer, metric, batch_gen, device)
+        self.threshold = 0.5
+        """Binary and multi-label: 1 is predicted where p >= threshold. `lincoln.metrics.choose_threshold` finds one."""
 
     def _encode(self, labels: Any) -> Encoding:
         return Classes(labels, self.loss)
@@ -177,9 +194,10 @@ class Classifier(Model):
         assert isinstance(encoding, Classes)
         return encoding.values
 
-    def predict(self, features: Any, threshold: float = 0.5) -> Any:
+    def predict(self, features: Any, threshold: float | None = None) -> Any:
         """Labels, (n,) or (n, n_labels): the likeliest class; for binary and multi-label, 1 where p >= `threshold`.
 
+        The threshold is by default the classifier's own, `self.threshold`, which scores and printed metrics use too.
         An array for an array, a tensor for a tensor (but for string labels, which tensors cannot hold).
         """
         self._fitted()

@@ -52,21 +52,25 @@ class Optimizer(ABC):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave. MatchError, with nothing changed, if it is another optimizer's or network's."""
+        self.check_state(state, sum(tensor.numel() for tensor in self.network.parameters()))
         vectors = {name: value for name, value in state.items() if name not in ("steps", "lr")}
-        if not {"steps", "lr"} <= state.keys() or set(vectors) - set(self.memory) or 0 < len(vectors) < len(self.memory):
-            raise MatchError(
-                f"{type(self).__name__}: the state holds {sorted(state)}, wanted steps, lr and {', '.join(self.memory)}"
-            )
-        size = sum(tensor.numel() for tensor in self.network.parameters())
-        for name, value in vectors.items():
-            if value.shape != (size,):
-                raise MatchError(f"{type(self).__name__}: {name} has shape {tuple(value.shape)}, wanted ({size},)")
         self.steps, self.lr = int(state["steps"]), float(state["lr"])
         for name in self.memory:
             vars(self).pop(name, None)
         with torch.inference_mode(False):
             vars(self).update({name: value.clone() for name, value in vectors.items()})
         self._bound = None
+
+    def check_state(self, state: Mapping[str, Any], size: int) -> None:
+        """MatchError unless `state` is of such an optimizer, of a network with `size` parameters."""
+        vectors = {name: value for name, value in state.items() if name not in ("steps", "lr")}
+        if not {"steps", "lr"} <= state.keys() or set(vectors) - set(self.memory) or 0 < len(vectors) < len(self.memory):
+            raise MatchError(
+                f"{type(self).__name__}: the state holds {sorted(state)}, wanted steps, lr and {', '.join(self.memory)}"
+            )
+        for name, value in vectors.items():
+            if value.shape != (size,):
+                raise MatchError(f"{type(self).__name__}: {name} has shape {tuple(value.shape)}, wanted ({size},)")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(lr={self.lr:g})"

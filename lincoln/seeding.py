@@ -1,22 +1,62 @@
-"""Random numbers that leave the rest of the program's as they were."""
+"""Random numbers: from a seed, without disturbing the rest of the program; and their state, to go on from."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import random
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
 
 @contextmanager
 def seeded(seed: int | None) -> Iterator[None]:
-    """torch's random numbers start from `seed` inside, and go on outside as if nothing had been drawn.
+    """Random numbers of torch, numpy and Python start from `seed` inside, and go on outside as if none had been drawn.
 
-    With None nothing is changed: numbers come from torch's state, and `torch.manual_seed` before makes them repeatable.
+    With None nothing is changed: numbers come from where they stand, and `torch.manual_seed` before makes them repeatable.
     """
     if seed is None:
         yield
         return
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        torch.manual_seed(seed)
+    before = random_state()
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)
+    random.seed(seed)
+    try:
         yield
+    finally:
+        set_random_state(before)
+
+
+def random_state() -> dict[str, Tensor]:
+    """The state of every generator that training may draw from: torch's on each device, numpy's and Python's."""
+    state = {"torch": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        state |= {f"cuda:{index}": torch.cuda.get_rng_state(index) for index in range(torch.cuda.device_count())}
+    if torch.backends.mps.is_available():
+        state["mps"] = torch.mps.get_rng_state()
+    generator: Any = np.random.get_state(legacy=False)
+    keys, position = generator["state"]["key"], generator["state"]["pos"]
+    state["numpy"] = torch.from_numpy(np.append(keys.astype(np.int64), [position, generator["has_gauss"]]))
+    state["numpy.gauss"] = torch.tensor([generator["gauss"]], dtype=torch.float64)
+    _, numbers, next_gauss = random.getstate()
+    state["python"] = torch.tensor(numbers)
+    state["python.gauss"] = torch.tensor([] if next_gauss is None else [next_gauss], dtype=torch.float64)
+    return state
+
+
+def set_random_state(state: Mapping[str, Tensor]) -> None:
+    """Go on from `state`, as `random_state` gave it. Devices that are not here are passed over."""
+    torch.set_rng_state(state["torch"])
+    for name, value in state.items():
+        if name.startswith("cuda:") and int(name[5:]) < torch.cuda.device_count():
+            torch.cuda.set_rng_state(value, int(name[5:]))
+        elif name == "mps" and torch.backends.mps.is_available():
+            torch.mps.set_rng_state(value)
+    *keys, position, has_gauss = state["numpy"].tolist()
+    np.random.set_state(("MT19937", np.array(keys, dtype=np.uint32), position, has_gauss, state["numpy.gauss"].item()))
+    gauss = state["python.gauss"].tolist()
+    random.setstate((3, tuple(state["python"].tolist()), gauss[0] if gauss else None))

@@ -2,72 +2,47 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from lincoln.bookkeeping import Snapshot, Tally
-from lincoln.data import Batch, DataLoader, Dataset, at_least_one, check_numbers
-from lincoln.errors import ArgumentError, DataError, DivergenceError
-from lincoln.history import History
+from lincoln import checkpoint
+from lincoln.binding import bind_loss, bind_optimizer
+from lincoln.bookkeeping import Best, Snapshot, Tally
+from lincoln.callbacks import Callback, Callbacks
+from lincoln.checks import check_numbers
+from lincoln.config import TrainerConfig
+from lincoln.data import Batch, DataLoader, Dataset
+from lincoln.errors import ArgumentError, CheckpointError, DataError, DivergenceError, MatchError
+from lincoln.history import TrainerRunResult
 from lincoln.layers import Layer
 from lincoln.losses import Loss, evaluating
 from lincoln.metrics import Metric
 from lincoln.optim import Optimizer
-from lincoln.seeding import seeded
+from lincoln.progress import shown_by
+from lincoln.seeding import random_state, seeded, set_random_state
 
 Data = Dataset | Iterable[Batch]
-
-
-@dataclass(frozen=True)
-class TrainerConfig:
-    """How to train. `val_minibatch_size` is by default the training's; `seed` fixes weights not made yet and shuffling."""
-
-    num_epochs: int = 10
-    train_minibatch_size: int = 32
-    val_minibatch_size: int | None = None
-    shuffle_minibatches: bool = True
-    seed: int | None = None
-
-    def __post_init__(self) -> None:
-        at_least_one("num_epochs", self.num_epochs)
-        at_least_one("train_minibatch_size", self.train_minibatch_size)
-        if self.val_minibatch_size is None:
-            object.__setattr__(self, "val_minibatch_size", self.train_minibatch_size)
-        at_least_one("val_minibatch_size", self.val_minibatch_size)
-
-
-class Callback:
-    """Something to do at named points of a run. Every method gets the trainer and may call `trainer.stop(why)`."""
-
-    def train_begin(self, trainer: Trainer) -> None: ...
-    def epoch_begin(self, trainer: Trainer) -> None: ...
-    def step_begin(self, trainer: Trainer) -> None: ...
-    def step_end(self, trainer: Trainer) -> None: ...
-    def epoch_end(self, trainer: Trainer) -> None: ...
-    def train_end(self, trainer: Trainer) -> None: ...
-
-    def close(self) -> None:
-        """Called last, also when the run ended in an error."""
-
-
-_POINTS = ("train_begin", "epoch_begin", "step_begin", "step_end", "epoch_end", "train_end")
 
 
 class Trainer:
     """Fit `model` to `train_dataset`: `train()` runs epochs, an epoch runs `train_step`s and one `validation_step`.
 
     `loss` and `optimizer` are classes, factories such as `functools.partial(Adam, lr=1e-3)`, or instances bound to the
-    model. Data are a `Dataset` (features, targets and, if wanted, weights) or any iterable of such batches. `metric`, a
-    function of (targets, predictions), is measured on the validation data. `loader(dataset, size)` makes the training
-    batches of a Dataset, where `DataLoader` is not wanted.
+    model. Data are a `Dataset` (features, targets and, if wanted, weights) or any iterable of such batches, torch's own
+    DataLoader included. `metric`, a function of (targets, predictions), is measured after each epoch on the validation
+    data, and on the training data if the config says so. `loader(dataset, size)` makes the training batches of a
+    Dataset, where `DataLoader` is not wanted.
 
     The loop runs in torch's inference mode and waits for the device once an epoch: to note the loss, and to see that it
     and the weights are finite. If they are not, the network and the optimizer go back to the last time they were, and
@@ -92,92 +67,179 @@ class Trainer:
         self.optimizer = bind_optimizer(optimizer, model)
         self.train_dataset = train_dataset
         self.val_dataset = val_dataset
-        self.callbacks = callbacks
+        self.callbacks = Callbacks((*callbacks, *shown_by(config)))
         self.metric = metric
         self.loader = loader or partial(DataLoader, shuffle=config.shuffle_minibatches)
-        self.history = History(metric=getattr(metric, "__name__", "metric"))
+        self.schedule = copy.deepcopy(config.schedule)
+        self.history = TrainerRunResult(metric=getattr(metric, "__name__", "metric"))
         self.epoch = 0
         """Epochs begun, so 1 during the first."""
+        self.batch = 0
+        """Batches done in this epoch."""
         self.tally = Tally(self.loss)
         """The loss over the examples seen in training."""
+        self.best = Best(config.min_delta)
+        self.base_lr = self.optimizer.lr
+        self._in_epoch = False
         self._stopped = ""
+        self._epoch_from = (0.0, 0)  # the tally when this epoch began
+        self._epoch_random: dict[str, Tensor] = {}  # and the random numbers, if they are to be saved
+        self._resumed: dict[str, Tensor] | None = None  # random numbers to go on from
+        self._loader_start: Tensor | None = None
         self._last_finite = Snapshot(self.optimizer)
-        self._hooks = {
-            point: [
-                getattr(callback, point)
-                for callback in callbacks
-                if getattr(type(callback), point) is not getattr(Callback, point)
-            ]
-            for point in _POINTS
-        }
+        self._micro: list[float | Tensor] = []  # weights of the minibatches added up for the step under way
+        self._added = torch.empty(0)
 
-    def train(self) -> History:
-        """Run the epochs. Returns the history."""
+    # ---- The four levels: train, epoch, step, validation
+
+    def train(self) -> TrainerRunResult:
+        """Run the epochs that are left. Returns the history."""
         start = time.perf_counter()
         try:
             with torch.inference_mode(), seeded(self.config.seed):
                 self.model.train()
                 train_batches, val_batches = self._batches()
-                self._call("train_begin")
-                while self.epoch < self.config.num_epochs and not self._stopped:
-                    with _targets_checked(self.loss, self.train_dataset):
-                        self._train_epoch(train_batches)
+                if self._resumed is not None:
+                    set_random_state(self._resumed)
+                self.callbacks.call("train_begin", self)
+                while self._in_epoch or (self.epoch < self.config.num_epochs and not self._stopped):
+                    self._train_epoch(train_batches)
+                    if self.metric is not None and self.config.measure_training:
+                        _, targets, predictions = self._evaluate(train_batches, self.train_dataset)
+                        self.history.metrics.append((self.epoch, self.metric(targets, predictions)))
                     if val_batches is not None:
-                        with _targets_checked(self.loss, self.val_dataset):
-                            self.validation_step(val_batches)
-                    self._call("epoch_end")
-                self.history.stopped = self._stopped or f"all {self.config.num_epochs} epochs done"
-                self._call("train_end")
+                        self.validation_step(val_batches)
+                    self._end_epoch()
+                self._finish()
+                self.callbacks.call("train_end", self)
         finally:
-            for callback in self.callbacks:
-                callback.close()
+            self.callbacks.close()
             self.history.seconds += time.perf_counter() - start
         return self.history
 
     def train_step(self, *batch: Tensor) -> Tensor:
-        """One batch: forward, backward, update. Returns its loss, before the update."""
+        """One minibatch: forward, backward and, unless more are to be accumulated, an update. Returns its loss."""
         loss = self.loss(*batch)
         self.loss.backward()
-        if not self._last_finite.taken:
-            self._last_finite.take()
-        self.optimizer.step()
+        if self.config.accumulate > 1:
+            self._add_up(batch)
+            if len(self._micro) < self.config.accumulate:
+                return loss
+        self._update()
         return loss
 
     def validation_step(self, batches: Iterable[Batch]) -> None:
-        """Note the loss, and the metric if there is one, on `batches`, leaving the network as it was."""
-        loss, targets, predictions = evaluate(self.loss, batches)
+        """Note the loss, and the metric if there is one, on `batches`, leaving no trace in the network."""
+        loss, targets, predictions = self._evaluate(batches, self.val_dataset)
         self.history.val_losses.append(loss)
         if self.metric is not None:
             self.history.val_metrics.append(self.metric(targets, predictions))
+
+    def _evaluate(self, batches: Iterable[Batch], data: Data | None) -> tuple[float, Tensor, Tensor]:
+        if isinstance(data, Dataset) and isinstance(batches, DataLoader):
+            batches = DataLoader(batches.dataset, batches.batch_size)  # in order
+            before = None
+        else:
+            before = random_state()  # torch's DataLoader draws a number even when it does not shuffle
+        with _targets_checked(self.loss, data):
+            result = evaluate(self.loss, batches)
+        if before is not None:
+            set_random_state(before)
+        return result
 
     def stop(self, why: str) -> None:
         """End the run after the current step."""
         self._stopped = why
 
+    @property
+    def stopping(self) -> bool:
+        """Whether the run is about to end before its last epoch."""
+        return bool(self._stopped)
+
+    @property
+    def epoch_fraction(self) -> float:
+        """How much of the present epoch is done, where that can be known; else 0 until it is done."""
+        if not self._in_epoch:
+            return 1.0
+        length = len(self._train_batches) if isinstance(self._train_batches, Sized) else 0
+        return self.batch / length if length else 0.0
+
+    # ---- An epoch
+
     def _train_epoch(self, batches: Iterable[Batch]) -> None:
-        self.epoch += 1
-        before, examples = self.tally.read()
-        self._call("epoch_begin")
-        before_step, after_step = self._hooks["step_begin"], self._hooks["step_end"]
-        for batch in batches:
-            for hook in before_step:
-                hook(self)
-            loss = self.train_step(*batch)
-            self.tally.add(loss, len(batch[0]))
-            self.history.steps += 1
-            for hook in after_step:
-                hook(self)
-            if self._stopped:
-                break
+        resuming = self._in_epoch
+        if not resuming:
+            self.epoch += 1
+            self.batch = 0
+            self._in_epoch = True
+            self._epoch_from = self.tally.read()
+            self._epoch_random = random_state() if self.config.checkpoint_folder is not None else {}
+            self.callbacks.call("epoch_begin", self)
+        step_begin, step_end = self.callbacks.at["step_begin"], self.callbacks.at["step_end"]
+        interval = self.config.checkpoint_interval
+        with _targets_checked(self.loss, self.train_dataset):
+            for batch in self._rest(batches) if resuming else batches:
+                if self._stopped:
+                    break
+                if not self._micro:
+                    for method in step_begin:
+                        method(self)
+                loss = self.train_step(*batch)
+                self.tally.add(loss, len(batch[0]))
+                self.batch += 1
+                if self._micro:
+                    continue
+                for method in step_end:
+                    method(self)
+                if interval is not None and self.history.steps % interval == 0:
+                    self.save()
+            if self._micro:  # the epoch's last batches make a smaller step
+                self._update()
+                for method in step_end:
+                    method(self)
         total, seen = self.tally.read()
-        if seen == examples:
+        if seen == self._epoch_from[1]:
             raise DataError("the training data gave no batches: an iterator is used up by one epoch; pass a list or loader")
-        self._look((total - before) / (seen - examples))
+        self._look((total - self._epoch_from[0]) / (seen - self._epoch_from[1]))
+
+    def _rest(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """The batches that an interrupted epoch has left."""
+        if isinstance(batches, DataLoader):
+            batches.load_state_dict({"position": self.batch, "start": self._loader_start})
+            yield from batches
+            return
+        now = random_state()  # any other iterable: give it the epoch's random numbers again, and pass over what is done
+        set_random_state(self._epoch_random)
+        rest = islice(iter(batches), self.batch, None)
+        first = list(islice(rest, 1))
+        set_random_state(now)
+        yield from first
+        yield from rest
+
+    def _end_epoch(self) -> None:
+        history, config = self.history, self.config
+        history.learning_rates.append(self.optimizer.lr)
+        watched = (history.val_losses or history.losses)[-1]
+        if self.schedule is not None:
+            self.schedule.observe(watched)
+        keeps_weights = config.patience is not None and config.restore_best
+        improved = self.best.observe(watched, self.model.flatten()[0] if keeps_weights else None)
+        if config.patience is not None and self.best.epochs_since >= config.patience:
+            self.stop(f"no better loss in {config.patience} epochs (patience)")
+        self._in_epoch = False
+        self.callbacks.call("epoch_end", self)
+        if config.checkpoint_folder is not None and (config.checkpoint_interval is None or improved):
+            self.save(best=improved)
 
     def _look(self, loss: float) -> None:
-        """Once an epoch: note the loss and keep the weights if they are finite, else go back to where they were."""
-        if math.isfinite(loss) and self._last_finite.take():
-            self.history.losses.append(loss)
+        """Once an epoch: note the loss and keep the weights, if they are finite."""
+        self.check_finite(loss)
+        self._last_finite.take()
+        self.history.losses.append(loss)
+
+    def check_finite(self, loss: float) -> None:
+        """If the loss or the weights are not finite, go back to when they last were, and raise DivergenceError."""
+        if math.isfinite(loss) and self._last_finite.possible():
             return
         rate = self.optimizer.lr
         self._last_finite.restore()
@@ -187,18 +249,52 @@ class Trainer:
             f"back at the weights of {last}. Lower the learning rate, standardize the features, or clip the gradient"
         )
 
-    def _batches(self) -> tuple[Iterable[Batch], Iterable[Batch] | None]:
+    def _finish(self) -> None:
+        if self.best.weights is not None:
+            self.model.flatten()[0].copy_(self.best.weights)
+        self.history.stopped = self._stopped or f"all {self.config.num_epochs} epochs done"
+
+    # ---- A step
+
+    def _update(self) -> None:
         config = self.config
-        train: Iterable[Batch]
-        if isinstance(self.train_dataset, Dataset):
-            train_data = self.ready(self.train_dataset)
-            train = self.loader(train_data, config.train_minibatch_size)
+        if not self._last_finite.taken:
+            self._last_finite.take()
+        if self._micro:
+            whole = 1.0 if self.loss.reduction == "sum" else sum(self._micro)
+            self.model.flatten()[1].copy_(self._added / whole)
+            self._micro.clear()
+        if config.clip_norm is not None:
+            clip(self.model.flatten()[1], config.clip_norm)
+        if self.schedule is not None:
+            count = self.history.steps if config.schedule_unit == "step" else self.epoch - 1
+            self.optimizer.lr = self.base_lr * self.schedule(count)
+        self.optimizer.step()
+        self.history.steps += 1
+
+    def _add_up(self, batch: Batch) -> None:
+        """Add this minibatch's gradient to those before it, weighted as one large batch would weigh it."""
+        grads = self.model.flatten()[1]
+        share: float | Tensor = 1.0
+        if self.loss.reduction == "mean":
+            share = float(len(batch[0])) if len(batch) < 3 else batch[2].sum()
+        if self._micro:
+            self._added.add_(grads * share)
         else:
-            train = self.train_dataset
-        if isinstance(self.val_dataset, Dataset):
-            assert config.val_minibatch_size is not None
-            return train, DataLoader(self.ready(self.val_dataset, "validation "), config.val_minibatch_size)
-        return train, self.val_dataset
+            self._added = grads * share
+        self._micro.append(share)
+
+    # ---- Data
+
+    def _batches(self) -> tuple[Iterable[Batch], Iterable[Batch] | None]:
+        train, validation = self.train_dataset, self.val_dataset
+        if isinstance(train, Dataset):
+            train = self.loader(self.ready(train), self.config.train_minibatch_size)
+        if isinstance(validation, Dataset):
+            assert self.config.val_minibatch_size is not None
+            validation = DataLoader(self.ready(validation, "validation "), self.config.val_minibatch_size)
+        self._train_batches = train
+        return train, validation
 
     def ready(self, dataset: Dataset, role: str = "") -> Dataset:
         """`dataset` checked against model and loss, its targets in the form that the loss works on."""
@@ -212,9 +308,107 @@ class Trainer:
         self.loss.check(matched, output.shape[-1])
         return Dataset(features, matched, *weights)
 
-    def _call(self, point: str) -> None:
-        for hook in self._hooks[point]:
-            hook(self)
+    # ---- Saving and going on
+
+    def save(self, best: bool = False) -> Path:
+        """Save the whole run in the config's checkpoint folder, as it stands between two steps. Returns the file's path."""
+        if self.config.checkpoint_folder is None:
+            raise ArgumentError("Trainer: no checkpoint_folder in the config to save to")
+        folder = Path(self.config.checkpoint_folder)
+        tensors, state = self._state()
+        path = checkpoint.write(folder / f"step-{self.history.steps:09d}.safetensors", tensors, state)
+        if best:
+            checkpoint.write(folder / "best.safetensors", tensors, state)
+        checkpoint.prune(folder, self.config.keep_checkpoints)
+        return path
+
+    def resume(self, path: str | Path | None = None) -> Path:
+        """Go on from a checkpoint, by default the newest in the config's folder; returns its path. Then call `train()`.
+
+        A run that goes on ends as it would have without the interruption, bit by bit. A damaged checkpoint is passed over
+        with a warning for the one before it. CheckpointError if none is left; MatchError, with nothing changed, for
+        the checkpoint of another network or optimizer.
+        """
+        path = Path(path or self.config.checkpoint_folder or "")
+        for candidate in checkpoint.candidates(path):
+            try:
+                tensors, state = checkpoint.read(candidate)
+            except CheckpointError as error:
+                if path.is_file():
+                    raise
+                warnings.warn(f"{error}; going back to the checkpoint before it", stacklevel=2)
+                continue
+            self._load_state(tensors, state)
+            return candidate
+        raise CheckpointError(f"{path or 'checkpoint_folder is None'}: no checkpoint that can be read")
+
+    def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        total, examples = self.tally.read()
+        optimizer = self.optimizer.state_dict()
+        groups: dict[str, dict[str, Tensor]] = {
+            "network": self.model.state_dict(),
+            "optimizer": {name: optimizer[name] for name in self.optimizer.memory},
+            "random": random_state(),
+            "epoch_random": self._epoch_random if self._in_epoch else {},
+            "best": {} if self.best.weights is None else {"weights": self.best.weights},
+        }
+        if self._in_epoch and isinstance(self._train_batches, DataLoader):
+            start = self._train_batches.state_dict()["start"]
+            groups["loader"] = {} if start is None else {"start": start}
+        state = {
+            "network": checkpoint.describe(self.model),
+            "optimizer": {
+                "class": type(self.optimizer).__name__,
+                "steps": optimizer["steps"],
+                "lr": optimizer["lr"],
+            },
+            "trainer": {
+                "epoch": self.epoch,
+                "batch": self.batch,
+                "in_epoch": self._in_epoch,
+                "stopped": self._stopped,
+                "tally": [total, examples],
+                "epoch_from": self._epoch_from,
+                "base_lr": self.base_lr,
+            },
+            "best": self.best.state_dict(),
+            "schedule": {} if self.schedule is None else self.schedule.state_dict(),
+            "history": self.history.to_dict(),
+            "callbacks": [callback.state_dict() for callback in self.callbacks.all],
+        }
+        return {f"{group}/{name}": tensor for group, part in groups.items() for name, tensor in part.items()}, state
+
+    def _load_state(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
+        if "trainer" not in state:
+            raise CheckpointError("this file holds a network without the training run: load it with lincoln.load(path)")
+        if state["optimizer"]["class"] != type(self.optimizer).__name__:
+            raise MatchError(f"the checkpoint is of {state['optimizer']['class']}, this trainer has {self.optimizer!r}")
+        if len(state["callbacks"]) != len(self.callbacks.all):
+            raise MatchError(
+                f"the checkpoint is of a run with {len(state['callbacks'])} callbacks, this trainer has "
+                f"{len(self.callbacks.all)}"
+            )
+        parts = checkpoint.grouped(tensors)
+        optimizer = {"steps": state["optimizer"]["steps"], "lr": state["optimizer"]["lr"]} | parts.get("optimizer", {})
+        size = sum(tensor.numel() for tensor in parts["network"].values())
+        self.optimizer.check_state(optimizer, size)
+        checkpoint.restore(self.model, parts["network"], state["network"])
+        self.optimizer.load_state_dict(optimizer)
+        run = state["trainer"]
+        self.epoch, self.batch, self._in_epoch = run["epoch"], run["batch"], run["in_epoch"]
+        self._stopped, self.base_lr = run["stopped"], run["base_lr"]
+        self.tally = Tally(self.loss)
+        self.tally.total, self.tally.examples = run["tally"]
+        self._epoch_from = (run["epoch_from"][0], run["epoch_from"][1])
+        self.best.load_state_dict(state["best"], parts.get("best", {}).get("weights"))
+        if self.schedule is not None:
+            self.schedule.load_state_dict(state["schedule"])
+        self.history = TrainerRunResult.from_dict(state["history"])
+        for callback, saved in zip(self.callbacks.all, state["callbacks"], strict=True):
+            callback.load_state_dict(saved)
+        self._resumed = parts["random"]
+        self._epoch_random = parts.get("epoch_random", {})
+        self._loader_start = parts.get("loader", {}).get("start")
 
 
 @contextmanager
@@ -236,37 +430,44 @@ def evaluate(loss: Loss, batches: Iterable[Batch]) -> tuple[float, Tensor, Tenso
         value, prediction = loss.evaluate(*batch)
         tally.add(value, len(prediction))
         predictions.append(prediction)
-        targets.append(batch[1])
+        targets.append(loss.match(prediction, batch[1]))
     if not predictions:
         raise DataError("no batches to evaluate on")
     total, examples = tally.read()
     return total / examples, torch.cat(targets), torch.cat(predictions)
 
 
-def bind_loss(given: Loss | Callable[[Layer], Loss], network: Layer) -> Loss:
-    """A loss for `network`, from a class, a factory, or an instance that must be bound to it already."""
-    loss: Loss = given if isinstance(given, Loss) else _make("loss", Loss, given, network)
-    _same_network("loss", loss.network, network)
-    return loss
+def clip(grads: Tensor, length: float) -> None:
+    """Scale the gradient vector down to `length` in place if it is longer: g <- g min(1, length / (|g| + 1e-6)).
+
+    As `torch.nn.utils.clip_grad_norm_`; Pascanu et al. (2013). It does not wait for the device.
+    """
+    norm = torch.linalg.vector_norm(grads)
+    grads.mul_((length / (norm + 1e-6)).clamp(max=1.0))
 
 
-def bind_optimizer(given: Optimizer | Callable[[Layer], Optimizer], network: Layer) -> Optimizer:
-    """As `bind_loss`, for an optimizer."""
-    optimizer: Optimizer = given if isinstance(given, Optimizer) else _make("optimizer", Optimizer, given, network)
-    _same_network("optimizer", optimizer.network, network)
-    return optimizer
+def make_train_step(
+    model: Layer, loss: Loss | Callable[[Layer], Loss], optimizer: Optimizer | Callable[[Layer], Optimizer]
+) -> Callable[[Tensor, Tensor], float]:
+    """A function of (x, y) that trains `model` on that batch, in training mode, and returns the loss as a number."""
+    bound_loss, bound_optimizer = bind_loss(loss, model), bind_optimizer(optimizer, model)
+
+    def train_step(x: Tensor, y: Tensor) -> float:
+        model.train()
+        value = bound_loss(x, y)
+        bound_loss.backward()
+        bound_optimizer.step()
+        return value.item()
+
+    return train_step
 
 
-def _make(role: str, kind: type, factory: Any, network: Layer) -> Any:
-    made = factory(network) if callable(factory) else factory
-    if not isinstance(made, kind):
-        raise ArgumentError(
-            f"{role} is {factory!r}; wanted a {kind.__name__} class, a factory that makes one from a network (such as "
-            f"functools.partial), or an instance"
-        )
-    return made
+def make_val_step(model: Layer, loss: Loss | Callable[[Layer], Loss]) -> Callable[[Tensor, Tensor], float]:
+    """A function of (x, y) that returns the loss of `model` on that batch, in evaluation mode, and changes nothing."""
+    bound_loss = bind_loss(loss, model)
 
+    def val_step(x: Tensor, y: Tensor) -> float:
+        with evaluating(model):
+            return bound_loss(x, y).item()
 
-def _same_network(role: str, bound: Layer, network: Layer) -> None:
-    if bound is not network:
-        raise ArgumentError(f"{role} is bound to another network than the one to be trained; make it from this one")
+    return val_step

@@ -50,6 +50,10 @@ def test_binary(device):
     assert predictions.dtype == y.dtype
     np.testing.assert_array_equal(predictions, (p[:, 1] >= 0.5).astype(int))
     assert model.predict(x, threshold=0.9).sum() < predictions.sum()
+    model.threshold = lnc.metrics.choose_threshold(y, p[:, 1], recall=1.0)
+    assert (model.predict(x)[y == 1] == 1).all()
+    assert model.score(x, y) == pytest.approx((model.predict(x) == y).mean())
+    model.threshold = 0.5
     assert model.evaluate(x, y)["loss"] < history.losses[0]
     assert model.classes_.tolist() == [0, 1]
     assert next(model.network.parameters()).device.type == device
@@ -192,6 +196,25 @@ def test_metric_is_used():
     assert history.val_metrics[-1] == pytest.approx(model.score(x, y))
 
 
+def test_metrics_of_probabilities_get_probabilities():
+    x, y = two_blobs()
+    model = classifier(metric=lnc.metrics.roc_auc)
+    quiet_fit(model, x, y, epochs=3)
+    assert model.score(x, y) == pytest.approx(lnc.metrics.roc_auc(y, model.predict_proba(x)[:, 1]))
+    iris = load_iris()
+    model = Classifier(Dense(3, "softmax"), lnc.CrossEntropy, metric=lnc.metrics.log_loss)
+    quiet_fit(model, iris.data, iris.target, epochs=3)
+    assert model.score(iris.data, iris.target) == pytest.approx(model.evaluate(iris.data, iris.target)["loss"], rel=1e-4)
+
+
+def test_divergence_is_seen_before_a_metric_stumbles_over_it():
+    x, y = two_blobs()
+    model = Regressor(Linear(1), optimizer=partial(lnc.SGD, lr=1e30))
+    with pytest.raises(DivergenceError):
+        model.fit(x, y.astype(float), epochs=20, print_every=1)
+    assert torch.isfinite(model.network.flatten()[0]).all()
+
+
 def test_metric_sees_labels_as_given():
     x, y = two_blobs()
     names = np.array(["no", "yes"])[y]
@@ -286,7 +309,7 @@ def test_progress_bar_only_on_request_or_on_a_terminal(capsys):
     out = capsys.readouterr().out
     assert "3/3" in out
     assert "loss 0." in out
-    assert "validation 0." in out
+    assert "val loss 0." in out
     with pytest.raises(DivergenceError):
         classifier(optimizer=partial(lnc.SGD, lr=float("inf"))).fit(x, y, epochs=3, progress=True)
 
@@ -360,7 +383,11 @@ def with_value(x, value):
 
 
 BAD = {
-    "nan features": (lambda x, y: (with_value(x, np.nan), y), DataError, r"features: 1 values .*first \(nan\) at \(3, 2\)"),
+    "nan features": (
+        lambda x, y: (with_value(x, np.nan), y),
+        DataError,
+        r"features: NaN or inf.* first \(nan\) at \(3, 2\)",
+    ),
     "infinite features": (lambda x, y: (with_value(x, -np.inf), y), DataError, r"features: .*\(-inf\) at \(3, 2\)"),
     "overflowing features": (lambda x, y: (with_value(x, 1e300), y), DataError, r"features: .*inf"),
     "nan labels": (lambda x, y: (x, np.where(np.arange(len(y)) == 5, np.nan, y)), DataError, r"labels: .*\(nan\) at 5"),

@@ -1,8 +1,13 @@
 """What importing lincoln costs and shows, and the examples."""
 
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+import torch
 
 import lincoln
 
@@ -31,8 +36,33 @@ def test_every_public_thing_is_documented():
         assert getattr(lincoln, name).__doc__, name
 
 
+def example(name, tmp_path):
+    """The words that an example prints, and the names of its plots."""
+    path = ROOT / "examples" / f"{name}.py"
+    if name != "breast_cancer":
+        assert len(path.read_text().splitlines()) < 100
+    out = " ".join(python(str(path), cwd=tmp_path).split())
+    (folder,) = tmp_path.iterdir()
+    assert folder.name == f"{name}_plots"
+    assert str(folder) in out.replace(" ", "")
+    return out, {plot.name for plot in folder.glob("*.png")}
+
+
+def numbers_after(words, out):
+    """The numbers that follow these words, as far as they go."""
+    return [
+        float(number)
+        for number in re.match(r"[\s,:\[\]]*((?:-?[\d.]+[\s,\[\]]*)+)", out.split(words, 1)[1])[1]
+        .translate(_COMMAS)
+        .split()
+    ]
+
+
+_COMMAS = str.maketrans(",[]", "   ")
+
+
 def test_breast_cancer_example(tmp_path):
-    out = python(str(ROOT / "examples" / "breast_cancer.py"), cwd=tmp_path)
+    out, plots = example("breast_cancer", tmp_path)
     for part in (
         "0.linear",
         "against torch.autograd",
@@ -41,15 +71,87 @@ def test_breast_cancer_example(tmp_path):
         "ROC AUC 0.99",
         "PyTorch autograd",
     ):
-        assert part in " ".join(out.split())
+        assert part in out
     assert "WRONG" not in out
-    difference = float(out.replace("\n", " ").split("differ by ")[1].split()[0])
-    assert difference < 1e-5
-    plots = {path.name for path in (tmp_path / "breast_cancer_plots").iterdir()}
+    assert float(out.split("differ by ")[1].split()[0]) < 1e-5
     assert plots == {"loss.png", "confusion_matrix.png", "roc.png"}
 
 
-def test_notebook_benchmark(tmp_path):
-    out = python(str(ROOT / "benchmarks" / "notebook_network.py"), "--quick", cwd=tmp_path)
+def test_linear_regression_example(tmp_path):
+    out, plots = example("linear_regression", tmp_path)
+    assert "Linear(1): 7 parameters" in out
+    assert out.count("loss ") == 10, "a loss for each epoch"
+    assert all(
+        len(numbers_after(f"epoch {epoch} ", out.replace("loss", "").replace("parameters", ""))) >= 8
+        for epoch in range(1, 11)
+    )
+    assert "the loop by hand gives the same losses: True" in out
+    assert numbers_after("R2", out)[0] > 0.95
+    assert plots == {"loss.png", "descent.png"}
+
+
+SEED_002 = [
+    0.1400395780801773,
+    0.03897496312856674,
+    0.016650056466460228,
+    0.008784324862062931,
+    0.005244280211627483,
+    0.003394478466361761,
+    0.002325858222320676,
+    0.001662470051087439,
+    0.0012277166824787855,
+    0.0009306239662691951,
+    0.0007206659065559506,
+    0.0005679914029315114,
+    0.0004545174597296864,
+    0.00036841287510469556,
+    0.000302050553727895,
+    0.00025009672390297055,
+    0.00020888847939204425,
+    0.00017586114699952304,
+    0.0001491658331360668,
+    0.00012727596913464367,
+]
+
+
+def test_logistic_regression_example(tmp_path):
+    out, plots = example("logistic_regression", tmp_path)
+    assert "400 samples, the first (-2, 0), 80 batches" in out
+    assert numbers_after("losses", out.split("weight")[0]) == pytest.approx(SEED_002, abs=1.01e-6)
+    assert "weight 4.4306, bias 0.2428" in out
+    assert "accuracy on unseen data 0.9800" in out
+    assert "10 epochs, 1280 steps" in out
+    assert numbers_after("validation loss", out)[0] < 0.2, "the seed's labels were noise: it could not get below log 2"
+    assert plots == {"one_feature.png", "loss.png", "roc.png"}
+
+
+def test_step_by_step_example(tmp_path):
+    out, plots = example("step_by_step", tmp_path)
+    assert numbers_after("'0.W':", out) == pytest.approx([0.5406, 0.5869], abs=5e-5)
+    assert numbers_after("'0.B':", out) == pytest.approx([-0.1657], abs=5e-5)
+    assert "going on from step-000000300.safetensors" in out
+    assert numbers_after("final weights", out) == pytest.approx([1.1806, -1.8693], abs=0.003)
+    assert float(out.split("bias ")[1].split(";")[0]) == pytest.approx(-0.0591, abs=0.003)
+    assert numbers_after("boundary x2 =", out) == pytest.approx([-0.0316], abs=0.003)
+    assert numbers_after("log-odds", out) == pytest.approx([-0.3752, 0.7390, -2.5801, -0.9362], abs=0.01)
+    assert numbers_after("probabilities", out) == pytest.approx([0.4073, 0.6768, 0.0704, 0.2817], abs=0.003)
+    for threshold, matrix in ((0.3, [[6, 3], [0, 11]]), (0.5, [[7, 2], [1, 10]]), (0.7, [[9, 0], [2, 9]])):
+        assert f"threshold {threshold}: confusion matrix {matrix}" in out
+    assert plots == {"loss.png", "boundary.png", "confusion_matrix.png", "thresholds.png"}
+
+
+def test_the_dummy_predictions_of_the_third_document():
+    """Right order 0.1643; the wrong order, which gave 15 there, is refused."""
+    labels, predictions = torch.tensor([1.0, 0.0]), torch.tensor([0.9, 0.2])
+    assert lincoln.metrics.log_loss(labels, predictions) == pytest.approx(0.1643, abs=5e-5)
+    with pytest.raises(lincoln.errors.DataError):
+        lincoln.metrics.log_loss(predictions, labels)
+
+
+@pytest.mark.parametrize("name", ["notebook_network", "loaders"])
+def test_benchmarks_run(tmp_path, name):
+    out = python(str(ROOT / "benchmarks" / f"{name}.py"), "--quick", cwd=tmp_path)
     assert "lincoln" in out
-    assert "PyTorch" in out
+    assert "faster than" in out
+    assert json.loads(python(str(ROOT / "benchmarks" / f"{name}.py"), "--quick", "--json", cwd=tmp_path))["rows"]
+    assert list(tmp_path.iterdir()) == []

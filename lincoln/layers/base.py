@@ -252,15 +252,20 @@ class Layer:
         if not isinstance(input, Tensor):
             raise self._explain(TypeError(), "input", input)
         self.check(input)
+        with torch.inference_mode(False):
+            self.register(self.build(input))
+
+    def register(self, initial: Mapping[str, Tensor]) -> None:
+        """Take copies of these tensors as the layer's own parameters, by name. From then on it is built."""
         with torch.inference_mode(False):  # parameters outlive the trainer's inference mode: users may touch them
-            initial = {
-                name: value.detach().to(self._device, self._dtype, copy=True) for name, value in self.build(input).items()
-            }
-            self.grad = {name: torch.zeros_like(value) for name, value in initial.items()}
-        for name, value in initial.items():
+            own = {name: value.detach().to(self._device, self._dtype, copy=True) for name, value in initial.items()}
+            self.grad = {name: torch.zeros_like(value) for name, value in own.items()}
+        for name, value in own.items():
             setattr(self, name, value)
-        self._names = tuple(initial)
+        self._names = tuple(own)
         self.built = True
+        if self._home is not None:
+            self._home.valid = False
 
     def _explain(self, error: Exception, role: str, tensor: Any) -> LincolnError:
         """The error a user should see when `_forward` or `_backward` failed with `error`."""

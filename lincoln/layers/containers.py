@@ -22,7 +22,7 @@ class Sequential(Layer):
     output=Dense(1))`; `network[0]`, `network["hidden"]` and `network[1:]` take them out again.
     """
 
-    def __init__(self, *layers: Layer, **named: Layer) -> None:
+    def __init__(self, /, *layers: Layer, **named: Layer) -> None:
         names = {str(index): layer for index, layer in enumerate(layers)} | named
         if not names:
             raise ArgumentError(f"{type(self).__name__}: no layers; give it at least one, or Identity()")

@@ -1,0 +1,63 @@
+"""What everything that takes data checks first."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lincoln.errors import ArgumentError, DataError
+
+_CHUNK = 2**22  # numbers looked at in one go, so that data larger than memory can be checked
+
+
+def as_tensor(name: str, data: Any) -> Tensor:
+    """`data` as a tensor, without a copy where there need be none. DataError if it is not numbers."""
+    if isinstance(data, Tensor):
+        return data.detach()
+    if isinstance(data, np.memmap):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a read-only map is not writable, and nobody here writes to it
+            return torch.from_numpy(data)
+    array = np.asarray(data)
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{name}: dtype {array.dtype} holds no real numbers; encode or drop such columns")
+    if not array.flags.writeable or any(stride < 0 for stride in array.strides) or not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="), order="C", copy=True)
+    return torch.from_numpy(array)
+
+
+def check_numbers(name: str, tensor: Tensor) -> None:
+    """DataError for a tensor that is empty or holds NaN or infinity, with the first place of it."""
+    if tensor.numel() == 0:
+        raise DataError(f"{name}: no data (shape {tuple(tensor.shape)})")
+    if not tensor.is_floating_point():
+        return
+    rows = max(1, _CHUNK * len(tensor) // tensor.numel())
+    for start, part in zip(range(0, len(tensor), rows), torch.split(tensor, rows), strict=True):
+        finite = torch.isfinite(part)
+        if not finite.all():
+            row, *rest = (~finite).nonzero()[0].tolist()
+            place = (start + row, *rest)
+            raise DataError(
+                f"{name}: NaN or infinite values, the first ({tensor[place].item()}) at "
+                f"{place if rest else place[0]}: drop those rows or fill them in before training"
+            )
+
+
+def same_length(**tensors: Tensor) -> None:
+    """DataError unless all have the same number of examples."""
+    lengths = {name: len(tensor) if tensor.dim() else 0 for name, tensor in tensors.items()}
+    if len(set(lengths.values())) > 1:
+        found = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise DataError(f"different numbers of examples: {found}; each example needs one of each")
+
+
+def at_least_one(name: str, value: Any) -> int:
+    """`value` as an int. ArgumentError unless it is an integer of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ArgumentError(f"{name} is {value!r}; wanted an integer of at least 1")
+    return int(value)
