@@ -16,7 +16,7 @@ import lincoln as lnc
 from lincoln import plots
 from lincoln.data import linearly_separable, make_classification
 from lincoln.interop import from_torch
-from lincoln.trainer import make_train_step
+from lincoln.steps import make_train_step
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt

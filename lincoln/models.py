@@ -24,7 +24,8 @@ from lincoln.losses import MSE, LogLoss, Loss
 from lincoln.metrics import Metric, accuracy, r2
 from lincoln.optim import SGD, Optimizer
 from lincoln.progress import LinePrinter, ProgressDisplay, on_terminal
-from lincoln.trainer import Trainer, evaluate
+from lincoln.steps import evaluate
+from lincoln.trainer import Trainer
 
 _CHUNK = 65536  # examples predicted at a time, so that predicting needs no more memory than a step
 

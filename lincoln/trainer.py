@@ -11,19 +11,18 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from lincoln import checkpoint
+from lincoln import checkpoint, resuming
 from lincoln.binding import bind_loss, bind_optimizer
 from lincoln.bookkeeping import Best, Snapshot, Tally
 from lincoln.callbacks import Callback, Callbacks
 from lincoln.checks import check_numbers
 from lincoln.config import TrainerConfig
 from lincoln.data import Batch, DataLoader, Dataset
-from lincoln.errors import ArgumentError, CheckpointError, DataError, DivergenceError, MatchError
+from lincoln.errors import ArgumentError, CheckpointError, DataError, DivergenceError
 from lincoln.history import TrainerRunResult
 from lincoln.layers import Layer
 from lincoln.losses import Loss, evaluating
@@ -31,6 +30,7 @@ from lincoln.metrics import Metric
 from lincoln.optim import Optimizer
 from lincoln.progress import shown_by
 from lincoln.seeding import random_state, seeded, set_random_state
+from lincoln.steps import clip, evaluate
 
 Data = Dataset | Iterable[Batch]
 
@@ -315,7 +315,7 @@ class Trainer:
         if self.config.checkpoint_folder is None:
             raise ArgumentError("Trainer: no checkpoint_folder in the config to save to")
         folder = Path(self.config.checkpoint_folder)
-        tensors, state = self._state()
+        tensors, state = resuming.capture(self)
         path = checkpoint.write(folder / f"step-{self.history.steps:09d}.safetensors", tensors, state)
         if best:
             checkpoint.write(folder / "best.safetensors", tensors, state)
@@ -338,77 +338,9 @@ class Trainer:
                     raise
                 warnings.warn(f"{error}; going back to the checkpoint before it", stacklevel=2)
                 continue
-            self._load_state(tensors, state)
+            resuming.restore(self, tensors, state)
             return candidate
         raise CheckpointError(f"{path or 'checkpoint_folder is None'}: no checkpoint that can be read")
-
-    def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        total, examples = self.tally.read()
-        optimizer = self.optimizer.state_dict()
-        groups: dict[str, dict[str, Tensor]] = {
-            "network": self.model.state_dict(),
-            "optimizer": {name: optimizer[name] for name in self.optimizer.memory},
-            "random": random_state(),
-            "epoch_random": self._epoch_random if self._in_epoch else {},
-            "best": {} if self.best.weights is None else {"weights": self.best.weights},
-        }
-        if self._in_epoch and isinstance(self._train_batches, DataLoader):
-            start = self._train_batches.state_dict()["start"]
-            groups["loader"] = {} if start is None else {"start": start}
-        state = {
-            "network": checkpoint.describe(self.model),
-            "optimizer": {
-                "class": type(self.optimizer).__name__,
-                "steps": optimizer["steps"],
-                "lr": optimizer["lr"],
-            },
-            "trainer": {
-                "epoch": self.epoch,
-                "batch": self.batch,
-                "in_epoch": self._in_epoch,
-                "stopped": self._stopped,
-                "tally": [total, examples],
-                "epoch_from": self._epoch_from,
-                "base_lr": self.base_lr,
-            },
-            "best": self.best.state_dict(),
-            "schedule": {} if self.schedule is None else self.schedule.state_dict(),
-            "history": self.history.to_dict(),
-            "callbacks": [callback.state_dict() for callback in self.callbacks.all],
-        }
-        return {f"{group}/{name}": tensor for group, part in groups.items() for name, tensor in part.items()}, state
-
-    def _load_state(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
-        if "trainer" not in state:
-            raise CheckpointError("this file holds a network without the training run: load it with lincoln.load(path)")
-        if state["optimizer"]["class"] != type(self.optimizer).__name__:
-            raise MatchError(f"the checkpoint is of {state['optimizer']['class']}, this trainer has {self.optimizer!r}")
-        if len(state["callbacks"]) != len(self.callbacks.all):
-            raise MatchError(
-                f"the checkpoint is of a run with {len(state['callbacks'])} callbacks, this trainer has "
-                f"{len(self.callbacks.all)}"
-            )
-        parts = checkpoint.grouped(tensors)
-        optimizer = {"steps": state["optimizer"]["steps"], "lr": state["optimizer"]["lr"]} | parts.get("optimizer", {})
-        size = sum(tensor.numel() for tensor in parts["network"].values())
-        self.optimizer.check_state(optimizer, size)
-        checkpoint.restore(self.model, parts["network"], state["network"])
-        self.optimizer.load_state_dict(optimizer)
-        run = state["trainer"]
-        self.epoch, self.batch, self._in_epoch = run["epoch"], run["batch"], run["in_epoch"]
-        self._stopped, self.base_lr = run["stopped"], run["base_lr"]
-        self.tally = Tally(self.loss)
-        self.tally.total, self.tally.examples = run["tally"]
-        self._epoch_from = (run["epoch_from"][0], run["epoch_from"][1])
-        self.best.load_state_dict(state["best"], parts.get("best", {}).get("weights"))
-        if self.schedule is not None:
-            self.schedule.load_state_dict(state["schedule"])
-        self.history = TrainerRunResult.from_dict(state["history"])
-        for callback, saved in zip(self.callbacks.all, state["callbacks"], strict=True):
-            callback.load_state_dict(saved)
-        self._resumed = parts["random"]
-        self._epoch_random = parts.get("epoch_random", {})
-        self._loader_start = parts.get("loader", {}).get("start")
 
 
 @contextmanager
@@ -420,54 +352,3 @@ def _targets_checked(loss: Loss, data: Data | None) -> Iterator[None]:
         yield
     finally:
         loss.check_targets = checks
-
-
-def evaluate(loss: Loss, batches: Iterable[Batch]) -> tuple[float, Tensor, Tensor]:
-    """The loss per example on `batches`, with their targets and predictions; leaves no trace."""
-    tally = Tally(loss)
-    predictions, targets = [], []
-    for batch in batches:
-        value, prediction = loss.evaluate(*batch)
-        tally.add(value, len(prediction))
-        predictions.append(prediction)
-        targets.append(loss.match(prediction, batch[1]))
-    if not predictions:
-        raise DataError("no batches to evaluate on")
-    total, examples = tally.read()
-    return total / examples, torch.cat(targets), torch.cat(predictions)
-
-
-def clip(grads: Tensor, length: float) -> None:
-    """Scale the gradient vector down to `length` in place if it is longer: g <- g min(1, length / (|g| + 1e-6)).
-
-    As `torch.nn.utils.clip_grad_norm_`; Pascanu et al. (2013). It does not wait for the device.
-    """
-    norm = torch.linalg.vector_norm(grads)
-    grads.mul_((length / (norm + 1e-6)).clamp(max=1.0))
-
-
-def make_train_step(
-    model: Layer, loss: Loss | Callable[[Layer], Loss], optimizer: Optimizer | Callable[[Layer], Optimizer]
-) -> Callable[[Tensor, Tensor], float]:
-    """A function of (x, y) that trains `model` on that batch, in training mode, and returns the loss as a number."""
-    bound_loss, bound_optimizer = bind_loss(loss, model), bind_optimizer(optimizer, model)
-
-    def train_step(x: Tensor, y: Tensor) -> float:
-        model.train()
-        value = bound_loss(x, y)
-        bound_loss.backward()
-        bound_optimizer.step()
-        return value.item()
-
-    return train_step
-
-
-def make_val_step(model: Layer, loss: Loss | Callable[[Layer], Loss]) -> Callable[[Tensor, Tensor], float]:
-    """A function of (x, y) that returns the loss of `model` on that batch, in evaluation mode, and changes nothing."""
-    bound_loss = bind_loss(loss, model)
-
-    def val_step(x: Tensor, y: Tensor) -> float:
-        with evaluating(model):
-            return bound_loss(x, y).item()
-
-    return val_step

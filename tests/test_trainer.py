@@ -17,7 +17,7 @@ import lincoln as lnc
 from lincoln import Callback, Dataset, Trainer, TrainerConfig, schedules
 from lincoln.errors import ArgumentError, DataError, MatchError
 from lincoln.layers import Dense, Linear, Sequential
-from lincoln.trainer import clip, make_train_step, make_val_step
+from lincoln.steps import clip, make_train_step, make_val_step
 
 X = torch.randn(50, 3, generator=torch.Generator().manual_seed(0))
 Y = (X[:, 0] > 0).long()
