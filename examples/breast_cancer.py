@@ -95,6 +95,7 @@ def plot(history: lnc.History, y_test: np.ndarray, p_test: np.ndarray) -> None:
 
 
 def main() -> None:
+    torch.set_num_threads(1)  # the network is small: threads would only wait for one another
     x_train, y_train, x_val, y_val, x_test, y_test = load()
     x = torch.tensor(x_train, dtype=torch.float32)
     y = torch.tensor(y_train, dtype=torch.float32).reshape(-1, 1)

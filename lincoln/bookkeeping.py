@@ -15,34 +15,39 @@ _LOOSE = 4096  # losses kept one by one before they are packed into one tensor
 
 
 class Tally:
-    """The loss summed over all examples seen, and their number, without waiting for the device until it is read."""
+    """The loss summed over all examples seen, and their weight, without waiting for the device until it is read.
+
+    An example weighs 1, or what its batch says.
+    """
 
     def __init__(self, loss: Loss) -> None:
         self.by_example = loss.reduction == "mean"  # a batch's loss is its mean, to be counted for each example
         self.examples = 0
         self.total = 0.0
+        self.weight = 0.0
         self._losses: list[Tensor] = []
         self._packed: list[Tensor] = []
-        self._sizes: list[int] = []
+        self._weights: list[int | Tensor] = []
 
-    def add(self, loss: Tensor, examples: int) -> None:
-        """Count a batch."""
-        self.examples += examples
+    def add(self, loss: Tensor, features: Tensor, targets: Tensor, weights: Tensor | None = None) -> None:
+        """Count a batch and its loss."""
+        self.examples += len(features)
         self._losses.append(loss)
-        self._sizes.append(examples if self.by_example else 1)
+        self._weights.append(len(features) if weights is None else weights.sum())
         if len(self._losses) == _LOOSE:
             self._pack()
 
-    def read(self) -> tuple[float, int]:
-        """The summed loss and the number of examples. Waits for the device."""
-        if self._sizes:
+    def read(self) -> tuple[float, float]:
+        """The summed loss and the weight it is of: the number of examples, if none have weights. Waits for the device."""
+        if self._weights:
             self._pack()
             losses = (loss for part in self._packed for loss in part.tolist())
-            for loss, size in zip(losses, self._sizes, strict=True):
-                self.total += loss * size  # one by one, so that the sum is the same whenever it is read
+            for loss, weight in zip(losses, map(float, self._weights), strict=True):
+                self.total += loss * weight if self.by_example else loss  # one by one: the same sum whenever it is read
+                self.weight += weight
             self._packed.clear()
-            self._sizes.clear()
-        return self.total, self.examples
+            self._weights.clear()
+        return self.total, self.weight
 
     def _pack(self) -> None:
         if self._losses:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from lincoln.errors import ArgumentError
-from lincoln.layers import Layer
+from lincoln.layers import Layer, Sequential
 from lincoln.losses import Loss
 from lincoln.seeding import seeded
 from lincoln.text import rendered
+from lincoln.watching import watch
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 Gradients = dict[str, Tensor]
+_TOLERANCE = {torch.float64: 1e-7, torch.float32: 1e-3}
+_UNWRITTEN = "no element was written"
+_ADDED = "it was added to (+=) what stood there: gradients are overwritten, so use = or out="
 
 
 @dataclass(frozen=True)
@@ -89,9 +94,10 @@ def check_gradients(
     """Compare the hand-written backward of `target` with torch.autograd over its own forward.
 
     `target` is a layer or a network, with one example input; or a loss, with features, targets and, if wanted, sample
-    weights. It is checked in training mode and in `dtype`; autograd works in float64. The upstream gradient of a layer is
-    random. The relative error of an element is |got - expected| / (|expected| + 0.001 max |expected|); it may be
-    `tolerance`, by default 1e-7 in float64 and 1e-3 in less. Gradients computed with `input_grad=False` must be the same.
+    weights. It is checked in training mode and in `dtype`; autograd works in float64. The upstream gradient of a layer
+    is random. The relative error of an element is |got - expected| / (|expected| + 0.001 max |expected|); it may be
+    `tolerance`, by default 1e-7 in float64 and 1e-3 in float32. Gradients computed with `input_grad=False` must be the
+    same.
 
     Everything happens on copies: the network keeps its values, gradients, saved state, mode, dtype and device, and torch
     its random state. A layer not built yet is checked with initial weights of its own. The report is false if any
@@ -100,9 +106,18 @@ def check_gradients(
     """
     if not isinstance(target, Layer | Loss):
         raise ArgumentError(f"check_gradients: {target!r} is neither a Layer nor a Loss (an instance, not a class)")
-    if not inputs:
-        raise ArgumentError("check_gradients: give an example input: (layer, x) or (loss, features, targets)")
-    tolerance = (1e-7 if dtype == torch.float64 else 1e-3) if tolerance is None else tolerance
+    wanted = (1, 1) if isinstance(target, Layer) else (2, 3)
+    if not wanted[0] <= len(inputs) <= wanted[1]:
+        raise ArgumentError(
+            "check_gradients: wanted (layer, x), (loss, features, targets) or (loss, features, targets, weights)"
+        )
+    for tensor in inputs:
+        if not isinstance(tensor, Tensor) or tensor.numel() == 0:
+            found = f"a {type(tensor).__name__}" if not isinstance(tensor, Tensor) else f"empty, {tuple(tensor.shape)}"
+            raise ArgumentError(f"check_gradients: an input is {found}; wanted tensors with something in them")
+    if dtype not in _TOLERANCE:
+        raise ArgumentError(f"check_gradients: dtype is {dtype}; wanted torch.float64 or torch.float32")
+    tolerance = _TOLERANCE[dtype] if tolerance is None else tolerance
     with torch.inference_mode(False), seeded(seed):
         exact = tuple(_as(tensor, torch.float64) for tensor in inputs)
         subject = copy.deepcopy(target)
@@ -112,22 +127,41 @@ def check_gradients(
         comparisons, seen = _examine(subject, exact, dtype, tolerance, seed)
         culprits = []
         if not all(comparison.passed for comparison in comparisons):
-            for layer, input in seen:
-                alone, _ = _examine(layer, (input,), dtype, tolerance, seed)
-                culprits += [(layer.label, comparison) for comparison in alone if not comparison.passed]
+            culprits = list(_blame(seen, dtype, tolerance, seed))
     alone_already = isinstance(target, Layer) and not list(target.children())
     name = target.label if isinstance(target, Layer) else repr(target)
     return GradientReport(name, comparisons, [] if alone_already else culprits)
 
 
+def _blame(
+    seen: list[tuple[Layer, Tensor]], dtype: torch.dtype, tolerance: float, seed: int
+) -> Iterator[tuple[str, Comparison]]:
+    """What is wrong with each layer alone; a layer made of layers is to blame only if none in it is."""
+    blamed: set[str] = set()
+    for layer, input in sorted(seen, key=lambda pair: -pair[0].path.count(".")):
+        if any(path.startswith(f"{layer.path}.") for path in blamed):
+            continue
+        comparisons, _ = _examine(layer, (input,), dtype, tolerance, seed)
+        for comparison in comparisons:
+            if not comparison.passed:
+                blamed.add(layer.path)
+                yield layer.label, comparison
+
+
 def _examine(
     subject: Layer | Loss, inputs: tuple[Tensor, ...], dtype: torch.dtype, tolerance: float, seed: int
 ) -> tuple[list[Comparison], list[tuple[Layer, Tensor]]]:
-    """Every gradient compared, and each innermost layer with the input that it got."""
+    """Every gradient compared, and each layer in it with the input that it got."""
     expected, output_grad, seen = _by_autograd(copy.deepcopy(subject), inputs, seed)
     got = _by_hand(copy.deepcopy(subject), inputs, output_grad, dtype, seed, input_grad=True)
     lazy = _by_hand(copy.deepcopy(subject), inputs, output_grad, dtype, seed, input_grad=False)
     comparisons = [_compare(name, got[name], expected[name], tolerance) for name in expected]
+    if any(comparison.hint.startswith(_UNWRITTEN) for comparison in comparisons):
+        added = _by_hand(copy.deepcopy(subject), inputs, output_grad, dtype, seed, input_grad=True, before=0.0)
+        comparisons = [
+            replace(row, hint=_ADDED) if row.hint.startswith(_UNWRITTEN) and added[row.name].any() else row
+            for row in comparisons
+        ]
     right = {comparison.name for comparison in comparisons if comparison.passed}
     again = [_compare(f"{name}, input_grad=False", lazy[name], expected[name], tolerance) for name in lazy if name in right]
     return comparisons + [comparison for comparison in again if not comparison.passed], seen
@@ -140,12 +174,13 @@ def _by_hand(
     dtype: torch.dtype,
     seed: int,
     input_grad: bool,
+    before: float = torch.nan,
 ) -> Gradients:
     network = subject.network if isinstance(subject, Loss) else subject
     network.to(dtype=dtype)
     for _, layer in network.named_layers():
         for grad in layer.grad.values():
-            grad.fill_(torch.nan)  # a gradient that is never written shows
+            grad.fill_(before)  # NaN: a gradient that is never written shows
     first = _input_name(subject)
     wants_input = input_grad and inputs[0].is_floating_point()
     torch.manual_seed(seed)
@@ -172,8 +207,8 @@ def _by_autograd(
             leaf = getattr(layer, name).clone().requires_grad_()
             setattr(layer, name, leaf)
             leaves[f"{path}.{name}" if path else name] = leaf
-        if not list(layer.children()):
-            _watch(layer, seen)
+        if path and not (isinstance(layer, Sequential) and layer.plain):
+            watch(layer, lambda layer, input, _: seen.append((layer, input.detach().clone())))
     torch.manual_seed(seed)
     with torch.enable_grad():
         output = subject(x, *(_as(tensor, torch.float64) for tensor in inputs[1:]))
@@ -186,29 +221,20 @@ def _by_autograd(
     return expected, output_grad.detach(), [(_restored(layer), input) for layer, input in seen]
 
 
-def _watch(layer: Layer, seen: list[tuple[Layer, Tensor]]) -> None:
-    """Note what `layer` is given, on the way through."""
-    forward = layer._forward
-
-    def watched(input: Tensor) -> Tensor:
-        seen.append((layer, input.detach().clone()))
-        return forward(input)
-
-    layer._forward = watched  # type: ignore[method-assign]
-
-
 def _restored(layer: Layer) -> Layer:
-    """The layer as it was before it was watched and its parameters were made leaves."""
-    del layer._forward
-    layer.saved = layer._shapes = None
-    for name in layer._names:
-        setattr(layer, name, getattr(layer, name).detach())
+    """The layer, and those in it, as they were before they were watched and their parameters were made leaves."""
+    for _, inner in layer.named_layers():
+        vars(inner).pop("_forward", None)
+        inner.saved = inner._shapes = None
+        for name in inner._names:
+            setattr(inner, name, getattr(inner, name).detach())
     return layer
 
 
 def _compare(name: str, got: Tensor, expected: Tensor, tolerance: float) -> Comparison:
     if got.shape != expected.shape:
-        raise ArgumentError(f"{name}: its gradient has shape {tuple(got.shape)}, wanted {tuple(expected.shape)}")
+        hint = f"it has shape {tuple(got.shape)}, wanted {tuple(expected.shape)}"
+        return Comparison(name, tuple(got.shape), torch.inf, False, (), torch.nan, torch.nan, hint)
     got, expected = got.detach().double(), expected.detach()
     size = expected.abs()
     scale = size + 1e-3 * size.max() if size.numel() else size
@@ -226,7 +252,7 @@ def _hint(name: str, got: Tensor, expected: Tensor) -> str:
     """What the pattern of the error tells, if anything."""
     if torch.isnan(got).all():
         parameter = name.split(",")[0].rsplit(".", 1)[-1]
-        return f"no element was written: _backward must fill self.grad[{parameter!r}]"
+        return f"{_UNWRITTEN}: _backward must fill self.grad[{parameter!r}]"
     ratios = (got / expected)[expected.abs() > 1e-6 * expected.abs().max()]
     if ratios.numel() > 1 and (ratios - ratios[0]).abs().max() < 1e-6 * ratios[0].abs():
         return f"every element is {ratios[0].item():.4g} times what it should be"

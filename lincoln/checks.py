@@ -30,6 +30,13 @@ def as_tensor(name: str, data: Any) -> Tensor:
     return torch.from_numpy(array)
 
 
+def to_numpy(tensor: Tensor) -> np.ndarray:
+    """The tensor's numbers as an array; bfloat16, which numpy does not have, as float32."""
+    tensor = tensor.detach().cpu()
+    array: np.ndarray = (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+    return array
+
+
 def check_numbers(name: str, tensor: Tensor) -> None:
     """DataError for a tensor that is empty or holds NaN or infinity, with the first place of it."""
     if tensor.numel() == 0:

@@ -196,6 +196,7 @@ def standardize(features: Array, like: Array | None = None) -> Array:
     New data is put on the training data's scale by `standardize(new, like=training)`. A column that is constant in `like`
     becomes 0: it tells nothing. Standard deviations divide by n. Arrays in, arrays out; tensors in, tensors out.
     """
+    features = features if isinstance(features, Tensor) else np.asarray(features)
     reference = as_tensor("like", features if like is None else like).double()
     x = as_tensor("features", features).double()
     if x.shape[1:] != reference.shape[1:]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Size, Tensor
 
@@ -14,6 +15,7 @@ from lincoln.errors import ArgumentError
 from lincoln.layers import Layer, Sequential
 from lincoln.seeding import seeded
 from lincoln.text import bytes_text, rendered
+from lincoln.watching import watch
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -86,7 +88,7 @@ def summary(network: Layer, input_shape: Sequence[int]) -> Summary:
     if not isinstance(network, Layer):
         raise ArgumentError(f"summary: {network!r} is not a Layer")
     shape = tuple(input_shape) if isinstance(input_shape, Sequence) else ()
-    if not shape or not all(isinstance(size, int) and size > 0 for size in shape):
+    if not shape or not all(isinstance(size, int | np.integer) and size > 0 for size in shape):
         raise ArgumentError(f"summary: input_shape is {input_shape!r}; wanted sizes, the examples first: (128, 30)")
     with seeded(0), torch.inference_mode(False):
         subject = copy.deepcopy(network).train()
@@ -96,7 +98,7 @@ def summary(network: Layer, input_shape: Sequence[int]) -> Summary:
         outputs: list[tuple[Layer, Size]] = []
         for _, layer in subject.named_layers():
             if not isinstance(layer, Sequential):
-                _watch(layer, outputs)
+                watch(layer, lambda layer, _, output: outputs.append((layer, output.shape)))
         input = torch.zeros(shape, device=device, dtype=dtype)
         subject(input)
         rows = list(_rows(outputs, input))
@@ -126,14 +128,3 @@ def _tensors(saved: Any) -> Iterator[Tensor]:
     elif isinstance(saved, list | tuple):
         for part in saved:
             yield from _tensors(part)
-
-
-def _watch(layer: Layer, outputs: list[tuple[Layer, Size]]) -> None:
-    forward = layer._forward
-
-    def watched(input: Tensor) -> Tensor:
-        output = forward(input)
-        outputs.append((layer, output.shape))
-        return output
-
-    layer._forward = watched  # type: ignore[method-assign]

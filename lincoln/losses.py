@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lincoln.errors import ArgumentError, DataError, LayerError, LincolnError, MatchError, StateError
+from lincoln.errors import ArgumentError, DataError, DimensionError, LayerError, LincolnError, MatchError, StateError
 from lincoln.layers import Identity, Layer, Linear, ReLU, Sequential, Sigmoid, Softmax, Tanh
 
 Reduction = Literal["sum", "mean"]
@@ -33,7 +33,8 @@ class Loss(ABC):
 
     `loss(features, targets)` runs the network and returns L, a 0-d tensor; `loss.backward()` sends dL/dprediction back
     through the network. Targets that no formula can use (see `check`) are refused; `check_targets=False` saves that
-    look (2 to 3 microseconds, on a GPU a synchronisation) where it has been done for all of the data.
+    look (2 to 3 microseconds, on a GPU a synchronisation) where it has been done for all of the data. Without it, such
+    targets give wrong numbers.
     """
 
     link: ClassVar[type[Layer] | None] = None
@@ -50,8 +51,8 @@ class Loss(ABC):
         self.reduction = reduction or type(self).reduction
         self.from_logits = from_logits
         self.check_targets = check_targets
-        self._layers = tuple(network.leaves()) if isinstance(network, Sequential) else (network,)
-        ends_in_link = self.link is not None and isinstance(self._layers[-1], self.link)
+        self._layers = tuple(network.leaves()) if isinstance(network, Sequential) and network.plain else (network,)
+        ends_in_link = type(self._layers[-1]) is self.link  # a subclass of it is another function
         if from_logits and (self.link is None or ends_in_link):
             why = (
                 "has no link function" if self.link is None else f"would put two {self.link.__name__} in a row: {network!r}"
@@ -66,7 +67,16 @@ class Loss(ABC):
             self._refuse_unbounded()
         network.name_layers()
         self._saved: tuple[Tensor, Tensor, Tensor | float | None] | None = None
-        self._forwards: list[object] = []  # of each layer, what tells this forward from any other
+        self._watched = [layer for top in self._layers for _, layer in top.named_layers()]
+        self._forwards: list[object] = []  # of each of these, what tells this forward from any other
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        for name in ("forward", "backward", "__call__"):
+            if name in cls.__dict__:
+                raise TypeError(
+                    f"{cls.__name__} overrides {name}, which Loss keeps to itself: write value and gradient instead"
+                )
 
     # ---- What a subclass writes
 
@@ -137,14 +147,23 @@ class Loss(ABC):
             )
         prediction, target, weight = self._saved
         self._saved = None
-        for layer, forward in zip(self._layers, self._forwards, strict=True):
+        for layer, forward in zip(self._watched, self._forwards, strict=True):
             if layer._shapes is not forward:
+                if not layer.training:
+                    raise StateError(
+                        f"{layer.label} is in evaluation mode, and the network in training: it has saved nothing"
+                    )
                 raise StateError(
                     f"{type(self).__name__}: {layer.label} has run since this loss was computed, so its gradient would be "
                     f"another's. Compute the loss again; look at predictions in evaluation mode (network.eval()), or "
                     f"with loss.predict(features)"
                 )
         gradient = self._gradient(prediction, target)
+        if gradient.shape != prediction.shape:
+            raise MatchError(
+                f"{type(self).__name__}: gradient returned shape {tuple(gradient.shape)} for a prediction "
+                f"{tuple(prediction.shape)}; wanted the same"
+            )
         if weight is not None:
             gradient = gradient * (_spread(weight, gradient) if isinstance(weight, Tensor) else weight)
         for layer in self._layers[:0:-1]:
@@ -162,6 +181,10 @@ class Loss(ABC):
         """The network's output, or its log-odds."""
         for layer in self._layers:
             features = layer.forward(features)
+        if features.dim() < 2:
+            raise DimensionError(
+                f"{type(self).__name__}: the network's output has shape {tuple(features.shape)}, wanted (examples, outputs)"
+            )
         return features
 
     def _link(self, prediction: Tensor) -> Tensor:
@@ -173,6 +196,11 @@ class Loss(ABC):
             if self.check_targets and not torch.compiler.is_compiling():
                 self.check(target, prediction.shape[-1])
             value = self._value(prediction, target)
+            if value.shape != prediction.shape and value.shape != prediction.shape[:-1]:
+                raise MatchError(
+                    f"{type(self).__name__}: value returned shape {tuple(value.shape)} for a prediction "
+                    f"{tuple(prediction.shape)}; wanted one loss for each example, or for each entry"
+                )
         except LincolnError:
             raise
         except (RuntimeError, TypeError, AttributeError) as error:
@@ -182,7 +210,7 @@ class Loss(ABC):
             value = value * _spread(weight, value)
         if self.network.training:
             self._saved = prediction, target, weight
-            self._forwards = [layer._shapes for layer in self._layers]
+            self._forwards = [layer._shapes if layer.training else None for layer in self._watched]
         total = torch.sum(value)
         return total * weight if isinstance(weight, float) else total
 
@@ -193,13 +221,20 @@ class Loss(ABC):
         examples = prediction.shape[:-1]
         if sample_weight is None:
             return 1.0 / max(examples.numel(), 1)
+        if not isinstance(sample_weight, Tensor):
+            raise MatchError(
+                f"{type(self).__name__}: sample_weight is a {type(sample_weight).__name__}, wanted a torch.Tensor"
+            )
         if sample_weight.shape not in ((examples[0],), (examples[0], 1)):
             raise MatchError(
                 f"{type(self).__name__}: sample_weight has shape {tuple(sample_weight.shape)}, wanted one weight for each "
                 f"of {examples[0]} examples"
             )
         weight = sample_weight.to(prediction.dtype).reshape(-1)
-        return weight if self.reduction == "sum" else weight / (weight.sum() * examples[1:].numel())
+        if self.reduction == "sum":
+            return weight
+        total = weight.sum() * examples[1:].numel()
+        return weight / total.clamp(min=torch.finfo(weight.dtype).tiny)  # a batch of weight 0 has loss 0
 
     def _explain(self, error: Exception, prediction: Tensor, targets: object) -> LincolnError:
         """The error a user should see when the formulas failed with `error`."""
@@ -223,6 +258,12 @@ class Loss(ABC):
 
     def _refuse_unbounded(self) -> None:
         last = next((layer for layer in reversed(self._layers) if not isinstance(layer, Identity)), None)
+        other = {Sigmoid: Softmax, Softmax: Sigmoid}.get(self.link or Identity, Identity)
+        if type(last) is other and self.link is not None:
+            raise ArgumentError(
+                f"{type(self).__name__} belongs to {self.link.__name__}(), and the network ends in {last!r}: end it in "
+                f"{self.link.__name__}(), or use {'CrossEntropy' if other is Softmax else 'LogLoss'}"
+            )
         if isinstance(last, Linear | ReLU | Tanh) and self.link is not None:
             raise ArgumentError(
                 f"{type(self).__name__} wants probabilities, and the network ends in {last!r}: end it in "
@@ -245,7 +286,7 @@ class LogLoss(Loss):
         return -(y * torch.log(p).clamp(min=-100) + (1 - y) * torch.log1p(-p).clamp(min=-100))
 
     def gradient(self, p: Tensor, y: Tensor) -> Tensor:
-        return (p - y) / (p * (1 - p)).clamp(min=1e-12)
+        return (p - y) / (p * (1 - p)).clamp(min=_floor(p))
 
     def value_from_logits(self, z: Tensor, y: Tensor) -> Tensor:
         return _softplus(torch.addcmul(z, y, z, value=-2))
@@ -272,7 +313,7 @@ class CrossEntropy(Loss):
         return -_picked(torch.log(p).clamp(min=-100), y)
 
     def gradient(self, p: Tensor, y: Tensor) -> Tensor:
-        return -_one_hot(y, p) / p.clamp(min=1e-12)
+        return -_one_hot(y, p) / p.clamp(min=_floor(p))
 
     def value_from_logits(self, z: Tensor, y: Tensor) -> Tensor:
         return torch.logsumexp(z, -1) - _picked(z, y)
@@ -334,6 +375,11 @@ def evaluating(network: Layer) -> Iterator[None]:
 def _softplus(z: Tensor) -> Tensor:
     """log(1 + e^z), exact for every z: torch's own becomes z beyond its threshold, where it rounds to z in float64."""
     return F.softplus(z, threshold=40)
+
+
+def _floor(p: Tensor) -> float:
+    """What a product of probabilities is not let fall below before something is divided by it."""
+    return max(1e-12, torch.finfo(p.dtype).tiny)
 
 
 def _picked(t: Tensor, y: Tensor) -> Tensor:

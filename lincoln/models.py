@@ -13,13 +13,14 @@ from torch import Tensor
 
 from lincoln.binding import bind_loss, bind_optimizer
 from lincoln.callbacks import Callback
-from lincoln.checks import as_tensor, at_least_one, check_numbers, same_length
+from lincoln.checks import as_tensor, at_least_one, check_numbers, same_length, to_numpy
 from lincoln.config import TrainerConfig
 from lincoln.data import Batch, Dataset, generate_batches
 from lincoln.errors import StateError
 from lincoln.history import History
 from lincoln.labels import Classes, Encoding, Numbers
 from lincoln.layers import Layer
+from lincoln.layers.base import usable
 from lincoln.losses import MSE, LogLoss, Loss
 from lincoln.metrics import Metric, accuracy, r2
 from lincoln.optim import SGD, Optimizer
@@ -77,44 +78,51 @@ class Model(ABC):
         a loss that stops being finite raises a DivergenceError, with the weights of the last epoch that was finite.
         """
         at_least_one("epochs", epochs), at_least_one("batch_size", batch_size)
-        config = TrainerConfig(epochs, batch_size, seed=seed, progress=None)
-        if self.device is not None:
-            self.network.to(self.device)
         x = self._features(features)
-        encoding = self._encode(labels)
-        data = Dataset(*_pair(x, encoding.encode(labels)))
+        encoding = self._encode(labels).continuing(self._encoding)
+        y = encoding.encode(labels)
+        data = Dataset(*_pair(x, y))
         validation = None
         if validation_data is not None:
             held_out, held_labels = validation_data
             held_x = self._features(held_out, "validation features")
             validation = Dataset(*_pair(held_x, encoding.encode(held_labels, "validation labels")))
-        callbacks: list[Callback] = [_Accept(self, encoding)]
+
+        def measured() -> float:
+            return self._measured(encoding, data.tensors[1], self._probabilities(x))
+
+        callbacks: list[Callback] = []
         if print_every:
-            at_least_one("print_every", print_every)
-            callbacks.append(
-                LinePrinter(print_every, lambda: self._measured(encoding, data.tensors[1], self._probabilities(x)))
-            )
+            callbacks.append(LinePrinter(at_least_one("print_every", print_every), measured))
         if on_terminal() if progress is None else progress:
             callbacks.append(ProgressDisplay())
+        loader = None
+        if self.batch_gen is not generate_batches:
+            given = (x, y) if isinstance(features, Tensor) else (to_numpy(x), to_numpy(y))
+            loader = partial(_Batches, self.batch_gen, given, x)
+        if self.device is not None:
+            self.network.to(self.device)
         trainer = Trainer(
             self.network,
-            config,
+            TrainerConfig(epochs, batch_size, seed=seed, progress=None),
             self.loss,
             self.optimizer,
             data,
             validation,
             callbacks,
             metric=partial(self._measured, encoding),
-            loader=None if self.batch_gen is generate_batches else partial(_Batches, self.batch_gen),
+            loader=loader,
         )
-        trainer.history.metric = getattr(self.metric, "__name__", "metric")
+        trainer.history.metric = self._metric_name
+        encoding.settle(trainer.prepare())
+        self._encoding = encoding
         history = trainer.train()
-        history.metrics.append((history.epochs, self._measured(encoding, data.tensors[1], self._probabilities(x))))
+        history.metrics.append((history.epochs, measured()))
         return history
 
     def score(self, features: Any, labels: Any) -> float:
         """The metric on these data."""
-        return self.evaluate(features, labels)[getattr(self.metric, "__name__", "metric")]
+        return self.evaluate(features, labels)[self._metric_name]
 
     def evaluate(self, features: Any, labels: Any) -> dict[str, float]:
         """The loss per example and the metric on these data, by name."""
@@ -125,7 +133,11 @@ class Model(ABC):
                 self.loss, zip(torch.split(x, _CHUNK), torch.split(y, _CHUNK), strict=True)
             )
             value = self._measured(encoding, targets, predictions)
-        return {"loss": loss, getattr(self.metric, "__name__", "metric"): value}
+        return {"loss": loss, self._metric_name: value}
+
+    @property
+    def _metric_name(self) -> str:
+        return getattr(self.metric, "__name__", "metric")
 
     def _fitted(self) -> Encoding:
         if self._encoding is None:
@@ -135,11 +147,12 @@ class Model(ABC):
     def _features(self, features: Any, name: str = "features") -> Tensor:
         """`features` as a tensor where the network is, in its dtype."""
         x = as_tensor(name, features)
-        check_numbers(name, x)
         own = next(self.network.parameters(), None)
         device = self.device or (x.device if own is None else own.device)
         dtype = (self.network._dtype or torch.get_default_dtype()) if own is None else own.dtype
-        return x.to(device, dtype)
+        x = x.to(device, dtype)
+        check_numbers(name, x)  # after conversion: 1e300 is infinite in float32
+        return x
 
     def _probabilities(self, x: Tensor) -> Tensor:
         """The network's prediction, probabilities where the loss has a link."""
@@ -148,7 +161,7 @@ class Model(ABC):
     def _measured(self, encoding: Encoding, targets: Tensor, prediction: Tensor) -> float:
         """The metric, on labels as the user has them; on probabilities if it says that it wants them (`roc_auc`)."""
         if getattr(self.metric, "on_probabilities", False):
-            p = prediction.cpu().numpy()
+            p = to_numpy(prediction)
             return self.metric(encoding.decode(targets), p[:, 0] if p.shape[1] == 1 else p)
         return self.metric(encoding.decode(targets), encoding.decide(prediction, self.threshold))
 
@@ -210,7 +223,7 @@ class Classifier(Model):
         p = self._probabilities(self._features(features))
         if isinstance(encoding, Classes) and encoding.kind == "binary":
             p = torch.cat([1 - p, p], -1)
-        return p if isinstance(features, Tensor) else p.cpu().numpy()
+        return p.to(features.device) if isinstance(features, Tensor) else to_numpy(p)
 
 
 class Regressor(Model):
@@ -236,27 +249,21 @@ class Regressor(Model):
         return _like(features, self._decided(self._features(features)))
 
 
-class _Accept(Callback):
-    """The trainer has found the data usable: from now on the model speaks in these labels."""
-
-    def __init__(self, model: Model, encoding: Encoding) -> None:
-        self.model = model
-        self.encoding = encoding
-
-    def train_begin(self, trainer: Trainer) -> None:
-        self.model._encoding = self.encoding
-
-
 class _Batches:
-    """The batches of `batch_gen`, anew for each epoch."""
+    """The batches of a user's `batch_gen`, anew for each epoch; it gets arrays where the user gave arrays."""
 
-    def __init__(self, batch_gen: Callable[..., Iterator[Batch]], dataset: Dataset, size: int) -> None:
+    def __init__(
+        self, batch_gen: Callable[..., Iterator[Batch]], given: tuple[Any, Any], x: Tensor, dataset: Dataset, size: int
+    ) -> None:
         self.batch_gen = batch_gen
-        self.dataset = dataset
+        self.given = given
+        self.like = x
         self.size = size
 
     def __iter__(self) -> Iterator[Batch]:
-        return iter(self.batch_gen(*self.dataset.tensors, size=self.size))
+        for features, *rest in self.batch_gen(*self.given, size=self.size):
+            x = as_tensor("batch_gen's features", features).to(self.like)
+            yield x, *(as_tensor("batch_gen's labels", part).to(x.device) for part in rest)
 
 
 def _pair(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -272,7 +279,7 @@ def _like(features: Any, labels: np.ndarray) -> Any:
 
 def _device(device: str | torch.device | None) -> torch.device | None:
     if device != "auto":
-        return None if device is None else torch.device(device)
+        return None if device is None else usable(device)
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

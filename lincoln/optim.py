@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -41,8 +42,11 @@ class Optimizer(ABC):
         w, g = self.network.flatten()
         if w is not self._bound:
             self._bind(w)
+        if not self._first.has_grad:
+            raise StateError(f"{self._first.label} has no new gradient: call loss.backward() before each step()")
         self.steps += 1
         self.update(w, g)
+        self._first.has_grad = False  # used up
 
     def state_dict(self) -> dict[str, Any]:
         """A copy of what it remembers: `steps`, `lr`, and its vectors, which are absent before the first step."""
@@ -73,17 +77,23 @@ class Optimizer(ABC):
                 raise MatchError(f"{type(self).__name__}: {name} has shape {tuple(value.shape)}, wanted ({size},)")
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(lr={self.lr:g})"
+        shown = [f"lr={self.lr:g}"]
+        for name, parameter in list(inspect.signature(type(self)).parameters.items())[2:]:
+            value = getattr(self, name, parameter.default)
+            if value != parameter.default:
+                shown.append(f"{name}={value!r}")
+        return f"{type(self).__name__}({', '.join(shown)})"
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"_bound": None}
 
     def _bind(self, w: Tensor) -> None:
         """The network has (new) vectors: see that its gradients are real, and keep the memory beside the values."""
-        if self.steps == 0:
-            for _, layer in self.network.named_layers():
-                if layer._names and not layer.has_grad:
-                    raise StateError(f"{layer.label} has no gradient yet: call loss.backward() before step()")
+        learning = [layer for _, layer in self.network.named_layers() if layer._names]
+        for layer in learning:
+            if not layer.has_grad:
+                raise StateError(f"{layer.label} has no gradient yet: call loss.backward() before step()")
+        self._first = learning[0]
         with torch.inference_mode(False):
             for name in self.memory:
                 vector = getattr(self, name, None)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def capture(trainer: Trainer) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """All of a run, as it stands between two steps: tensors by `group/name`, and the rest as plain data."""
-    total, examples = trainer.tally.read()
+    trainer.tally.read()
     optimizer = trainer.optimizer.state_dict()
     groups: dict[str, dict[str, Tensor]] = {
         "network": trainer.model.state_dict(),
@@ -43,7 +43,7 @@ def capture(trainer: Trainer) -> tuple[dict[str, Tensor], dict[str, Any]]:
             "batch": trainer.batch,
             "in_epoch": trainer._in_epoch,
             "stopped": trainer._stopped,
-            "tally": [total, examples],
+            "tally": [trainer.tally.total, trainer.tally.weight, trainer.tally.examples],
             "epoch_from": trainer._epoch_from,
             "base_lr": trainer.base_lr,
         },
@@ -76,7 +76,7 @@ def restore(trainer: Trainer, tensors: dict[str, Tensor], state: dict[str, Any])
     trainer.epoch, trainer.batch, trainer._in_epoch = run["epoch"], run["batch"], run["in_epoch"]
     trainer._stopped, trainer.base_lr = run["stopped"], run["base_lr"]
     trainer.tally = Tally(trainer.loss)
-    trainer.tally.total, trainer.tally.examples = run["tally"]
+    trainer.tally.total, trainer.tally.weight, trainer.tally.examples = run["tally"]
     trainer._epoch_from = (run["epoch_from"][0], run["epoch_from"][1])
     trainer.best.load_state_dict(state["best"], parts.get("best", {}).get("weights"))
     if trainer.schedule is not None:

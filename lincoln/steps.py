@@ -22,13 +22,13 @@ def evaluate(loss: Loss, batches: Iterable[Batch]) -> tuple[float, Tensor, Tenso
     predictions, targets = [], []
     for batch in batches:
         value, prediction = loss.evaluate(*batch)
-        tally.add(value, len(prediction))
+        tally.add(value, *batch)
         predictions.append(prediction)
         targets.append(loss.match(prediction, batch[1]))
     if not predictions:
         raise DataError("no batches to evaluate on")
-    total, examples = tally.read()
-    return total / examples, torch.cat(targets), torch.cat(predictions)
+    total, weight = tally.read()
+    return total / weight, torch.cat(targets), torch.cat(predictions)
 
 
 def clip(grads: Tensor, length: float) -> None:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import TypeGuard
 
 import torch
 from torch import Tensor
@@ -22,7 +23,7 @@ from lincoln.callbacks import Callback, Callbacks
 from lincoln.checks import check_numbers
 from lincoln.config import TrainerConfig
 from lincoln.data import Batch, DataLoader, Dataset
-from lincoln.errors import ArgumentError, CheckpointError, DataError, DivergenceError
+from lincoln.errors import ArgumentError, CheckpointError, DataError, DivergenceError, StateError
 from lincoln.history import TrainerRunResult
 from lincoln.layers import Layer
 from lincoln.losses import Loss, evaluating
@@ -65,6 +66,9 @@ class Trainer:
         self.config = config
         self.loss = bind_loss(loss, model)
         self.optimizer = bind_optimizer(optimizer, model)
+        for role, given in (("train", train_dataset), ("val", val_dataset)):
+            if isinstance(given, Iterator):
+                raise DataError(f"{role}_dataset is an iterator, used up by one epoch: pass a list, a loader or a Dataset")
         self.train_dataset = train_dataset
         self.val_dataset = val_dataset
         self.callbacks = Callbacks((*callbacks, *shown_by(config)))
@@ -80,9 +84,10 @@ class Trainer:
         """The loss over the examples seen in training."""
         self.best = Best(config.min_delta)
         self.base_lr = self.optimizer.lr
+        self._prepared: int | None = None
         self._in_epoch = False
         self._stopped = ""
-        self._epoch_from = (0.0, 0)  # the tally when this epoch began
+        self._epoch_from = (0.0, 0.0)  # the tally when this epoch began
         self._epoch_random: dict[str, Tensor] = {}  # and the random numbers, if they are to be saved
         self._resumed: dict[str, Tensor] | None = None  # random numbers to go on from
         self._loader_start: Tensor | None = None
@@ -97,8 +102,10 @@ class Trainer:
         start = time.perf_counter()
         try:
             with torch.inference_mode(), seeded(self.config.seed):
+                self.prepare()
+                self._build()
                 self.model.train()
-                train_batches, val_batches = self._batches()
+                train_batches, val_batches = self._train_batches, self._val_batches
                 if self._resumed is not None:
                     set_random_state(self._resumed)
                 self.callbacks.call("train_begin", self)
@@ -114,6 +121,8 @@ class Trainer:
                 self.callbacks.call("train_end", self)
         finally:
             self.callbacks.close()
+            for _, layer in self.model.named_layers():
+                layer.settle()
             self.history.seconds += time.perf_counter() - start
         return self.history
 
@@ -136,12 +145,12 @@ class Trainer:
             self.history.val_metrics.append(self.metric(targets, predictions))
 
     def _evaluate(self, batches: Iterable[Batch], data: Data | None) -> tuple[float, Tensor, Tensor]:
-        if isinstance(data, Dataset) and isinstance(batches, DataLoader):
+        before = None
+        if _checked_whole(batches, data):
             batches = DataLoader(batches.dataset, batches.batch_size)  # in order
-            before = None
         else:
             before = random_state()  # torch's DataLoader draws a number even when it does not shuffle
-        with _targets_checked(self.loss, data):
+        with _targets_checked(self.loss, data, batches):
             result = evaluate(self.loss, batches)
         if before is not None:
             set_random_state(before)
@@ -177,7 +186,7 @@ class Trainer:
             self.callbacks.call("epoch_begin", self)
         step_begin, step_end = self.callbacks.at["step_begin"], self.callbacks.at["step_end"]
         interval = self.config.checkpoint_interval
-        with _targets_checked(self.loss, self.train_dataset):
+        with _targets_checked(self.loss, self.train_dataset, batches):
             for batch in self._rest(batches) if resuming else batches:
                 if self._stopped:
                     break
@@ -185,7 +194,7 @@ class Trainer:
                     for method in step_begin:
                         method(self)
                 loss = self.train_step(*batch)
-                self.tally.add(loss, len(batch[0]))
+                self.tally.add(loss, *batch)
                 self.batch += 1
                 if self._micro:
                     continue
@@ -259,6 +268,8 @@ class Trainer:
     def _update(self) -> None:
         config = self.config
         if not self._last_finite.taken:
+            if not self._last_finite.possible():
+                raise StateError("the network's weights are not finite before the first step: make or load them anew")
             self._last_finite.take()
         if self._micro:
             whole = 1.0 if self.loss.reduction == "sum" else sum(self._micro)
@@ -286,27 +297,47 @@ class Trainer:
 
     # ---- Data
 
-    def _batches(self) -> tuple[Iterable[Batch], Iterable[Batch] | None]:
-        train, validation = self.train_dataset, self.val_dataset
-        if isinstance(train, Dataset):
-            train = self.loader(self.ready(train), self.config.train_minibatch_size)
-        if isinstance(validation, Dataset):
-            assert self.config.val_minibatch_size is not None
-            validation = DataLoader(self.ready(validation, "validation "), self.config.val_minibatch_size)
-        self._train_batches = train
-        return train, validation
+    def prepare(self) -> int:
+        """Check the data against model and loss, and set up the batches; `train` does it too. The network is not touched.
 
-    def ready(self, dataset: Dataset, role: str = "") -> Dataset:
-        """`dataset` checked against model and loss, its targets in the form that the loss works on."""
+        Returns the number of the network's outputs, or 0 where the training data are no Dataset.
+        """
+        if self._prepared is None:
+            train, validation = self.train_dataset, self.val_dataset
+            outputs = 0
+            if isinstance(train, Dataset):
+                data, outputs = self._ready(train)
+                train = self.loader(data, self.config.train_minibatch_size)
+            if isinstance(validation, Dataset):
+                assert self.config.val_minibatch_size is not None
+                validation = DataLoader(self._ready(validation, "validation ")[0], self.config.val_minibatch_size)
+            self._train_batches, self._val_batches = train, validation
+            self._prepared = outputs
+        return self._prepared
+
+    def _ready(self, dataset: Dataset, role: str = "") -> tuple[Dataset, int]:
+        """`dataset` checked, its targets in the form that the loss works on; and the number of the network's outputs."""
         features, targets, *weights = dataset.tensors
         check_numbers(f"{role}features", features)
         check_numbers(f"{role}targets", targets)
-        with evaluating(self.model):
-            output = self.model(features[:1])  # builds the layers on first use
+        for weight in weights:
+            check_numbers(f"{role}weights", weight)
+            if weight.min() < 0 or not weight.any():
+                raise DataError(f"{role}weights: wanted 0 or more, and not all of them 0")
+        built = all(layer.built for _, layer in self.model.named_layers() if layer.learns)
+        with seeded(None if built else 0), torch.inference_mode():
+            probe = self.model if built else copy.deepcopy(self.model)  # bad data must not shape the network
+            with evaluating(probe):
+                output = probe(features[:1])
         prediction = output.expand(len(features), *output.shape[1:])
         matched = self.loss.match(prediction, targets)
         self.loss.check(matched, output.shape[-1])
-        return Dataset(features, matched, *weights)
+        return Dataset(features, matched, *weights), output.shape[-1]
+
+    def _build(self) -> None:
+        if isinstance(self.train_dataset, Dataset):
+            with evaluating(self.model):
+                self.model(self.train_dataset.tensors[0][:1])
 
     # ---- Saving and going on
 
@@ -343,11 +374,16 @@ class Trainer:
         raise CheckpointError(f"{path or 'checkpoint_folder is None'}: no checkpoint that can be read")
 
 
+def _checked_whole(batches: Iterable[Batch], data: Data | None) -> TypeGuard[DataLoader]:
+    """Whether these batches are of a Dataset, whose targets have been checked as a whole."""
+    return isinstance(data, Dataset) and isinstance(batches, DataLoader)
+
+
 @contextmanager
-def _targets_checked(loss: Loss, data: Data | None) -> Iterator[None]:
-    """A Dataset's targets have been checked as a whole; only those of other iterables are checked batch by batch."""
+def _targets_checked(loss: Loss, data: Data | None, batches: Iterable[Batch]) -> Iterator[None]:
+    """Targets are checked batch by batch, unless they have been as a whole."""
     checks = loss.check_targets
-    loss.check_targets = checks and not isinstance(data, Dataset)
+    loss.check_targets = checks and not _checked_whole(batches, data)
     try:
         yield
     finally:

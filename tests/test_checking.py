@@ -191,3 +191,58 @@ def test_misuse(target, inputs):
 def test_inside_inference_mode():
     with torch.inference_mode():
         assert lnc.check_gradients(Dense(3), torch.randn(4, 2))
+
+
+def test_a_gradient_that_is_added_to():
+    class Adds(Affine):
+        def _backward(self, output_grad):
+            x = self.saved
+            self.grad["s"] += (x * output_grad).sum(0, keepdim=True)
+            self.grad["t"] = output_grad.sum(0, keepdim=True)
+            return output_grad * self.s
+
+    (failure,) = lnc.check_gradients(Adds(), torch.randn(4, 3)).failures
+    assert "it was added to (+=) what stood there: gradients are overwritten, so use = or out=" in failure
+
+
+def test_a_gradient_of_a_wrong_shape_is_a_failure():
+    class Transposed(Linear):
+        def _backward(self, output_grad):
+            self.grad["W"] = output_grad.t() @ self.saved
+            self.grad["B"] = output_grad.sum(0, keepdim=True)
+            return output_grad @ self.W.t()
+
+    (failure,) = lnc.check_gradients(Transposed(2), torch.randn(4, 3)).failures
+    assert "it has shape (2, 3), wanted (3, 2)" in failure
+
+
+def test_a_wrong_layer_of_layers_is_to_blame():
+    class Residual(Layer):
+        def __init__(self, inner):
+            self.inner = inner
+
+        def _forward(self, input):
+            return input + self.inner.forward(input)
+
+        def _backward(self, output_grad):
+            return self.inner.backward(output_grad)  # forgot the short way
+
+    report = lnc.check_gradients(Sequential(Dense(3), Residual(Dense(3, "tanh")), Dense(1)), torch.randn(4, 2))
+    assert {label for label, _ in report.culprits} == {"Residual '1'"}
+    inside = lnc.check_gradients(Sequential(Dense(3), Residual(Sequential(Dense(3), Cube(2.0)))), torch.randn(4, 2))
+    assert "Cube '1.inner.1'" in {label for label, _ in inside.culprits}
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [(torch.ones(2, 2), torch.ones(2), torch.ones(2)), (torch.ones(0, 2),), ([[1.0, 2.0]],)],
+    ids=["three", "none", "list"],
+)
+def test_inputs_that_cannot_be_checked(inputs):
+    with pytest.raises(ArgumentError, match="check_gradients"):
+        lnc.check_gradients(Linear(2), *inputs)
+
+
+def test_half_precision_is_refused():
+    with pytest.raises(ArgumentError, match="dtype is torch.float16; wanted torch.float64 or torch.float32"):
+        lnc.check_gradients(Dense(2), torch.randn(2, 2), dtype=torch.float16)

@@ -36,4 +36,5 @@ def test_links_between_pages_lead_somewhere():
 def test_ci_runs_the_readmes_commands():
     commands = re.findall(r"```console\n(.*?)\n```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert len(commands) == 2
-    assert all(command in (ROOT / ".ci" / "run").read_text().splitlines() for command in commands)
+    lines = (ROOT / ".ci" / "run").read_text().splitlines()
+    assert all(f"{command} || exit 1" in lines for command in commands), "a && b alone does not stop bash -e when a fails"

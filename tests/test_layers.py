@@ -3,6 +3,7 @@
 import copy
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from cases import LAYERS, LayerCase
@@ -574,3 +575,183 @@ def test_parameters_made_in_inference_mode_are_normal_tensors():
         network.flatten()
     assert not any(tensor.is_inference() for tensor in network.parameters())
     network.parameters().__next__().mul_(2)
+
+
+# ---- Mistakes that must not pass in silence
+
+
+class Mistaken(Linear):
+    """A linear layer that writes its gradients in a wrong way of choice."""
+
+    def __init__(self, size, mistake):
+        super().__init__(size)
+        self.mistake = mistake
+
+    def _backward(self, output_grad):
+        x = self.saved
+        if self.mistake == "transposed":
+            self.grad["W"] = output_grad.t() @ x
+        elif self.mistake == "no longer a row":
+            self.grad["B"] = output_grad.sum()
+        elif self.mistake == "unknown name":
+            self.grad["V"] = output_grad.sum(0)
+        elif self.mistake == "shared":
+            self.grad["B"] = self.shared = output_grad.sum(0, keepdim=True)
+            self.grad["W"] = x.t() @ output_grad
+        return output_grad @ self.W.t()
+
+
+@pytest.mark.parametrize(
+    ("mistake", "message"),
+    [
+        ("transposed", r"Mistaken '0': the gradient of W was given shape \(2, 5\), wanted \(5, 2\)"),
+        ("no longer a row", r"the gradient of B was given shape \(\), wanted \(1, 2\)"),
+        ("unknown name", "was given V, but build returned no parameter of that name"),
+    ],
+)
+def test_gradients_of_a_wrong_form(mistake, message):
+    network = Sequential(Mistaken(2, mistake), Linear(1))
+    loss = lnc.MSE(network)
+    optimizer = lnc.SGD(network)
+    loss(torch.randn(4, 5), torch.zeros(4, 1))
+    with pytest.raises(MatchError, match=message):
+        loss.backward(), optimizer.step()
+
+
+def test_an_assigned_gradient_stays_its_owners():
+    """It is copied: neither the caller's tensor nor another parameter's gradient becomes part of the network."""
+    network = Sequential(Mistaken(2, "shared"))
+    loss = lnc.MSE(network)
+    optimizer = lnc.SGD(network, lr=0.1)
+    for _ in range(2):
+        loss(torch.randn(4, 5), torch.zeros(4, 2))
+        loss.backward()
+        kept = network[0].shared
+        before = kept.clone()
+        optimizer.step()
+        network.flatten()[1].fill_(7)
+        assert torch.equal(kept, before)
+
+
+def test_tied_weights_are_refused():
+    network = Sequential(Linear(4), Linear(4))
+    network(torch.randn(2, 4))
+    network[1].W = network[0].W
+    with pytest.raises(MatchError, match="Linear '1': W is the parameter of Linear '0'; a tensor belongs to one layer"):
+        network.flatten()
+    other = Sequential(Linear(4), Linear(4))
+    other(torch.randn(2, 4))
+    other.flatten()
+    other[1].W = other[0].W
+    with pytest.raises(MatchError, match="belongs to one layer"):
+        other.flatten()
+
+
+def test_flattening_half_a_network_is_refused():
+    network = Sequential(Linear(3), Linear(2))
+    network[0](torch.randn(2, 4))
+    with pytest.raises(StateError, match="Linear has seen no input yet: run the whole network forward"):
+        network.flatten()
+
+
+def test_layers_in_lists_and_beside_a_sequence_are_seen():
+    class Parallel(Layer):
+        def __init__(self, inner):
+            self.inner = inner
+
+        def _forward(self, input):
+            return sum(layer.forward(input) for layer in self.inner)
+
+        def _backward(self, output_grad):
+            return sum(layer.backward(output_grad) for layer in self.inner)
+
+    class Skip(Sequential):
+        def __init__(self, *layers):
+            super().__init__(*layers)
+            self.skip = Linear(3)
+
+        def _forward(self, input):
+            return super()._forward(input) + self.skip.forward(input)
+
+        def _backward(self, output_grad):
+            return super()._backward(output_grad) + self.skip.backward(output_grad)
+
+    network = Sequential(Parallel([Linear(3), Linear(3)]), Skip(Linear(3), Tanh()))
+    report = lnc.check_gradients(network, torch.randn(4, 2))
+    assert report, report
+    assert [row.name for row in report.comparisons][1:] == [
+        f"{path}.{name}" for path in ("0.inner.0", "0.inner.1", "1.0", "1.skip") for name in ("W", "B")
+    ]
+    assert lnc.check_gradients(lnc.LogLoss(Sequential(network, Dense(1))), torch.randn(4, 2), torch.ones(4))
+
+
+def test_running_a_part_in_between_is_an_error():
+    network = Sequential(Linear(3), Linear(2))
+    x = torch.randn(4, 5)
+    y = network(x)
+    network[0](x * 2)
+    with pytest.raises(StateError, match="Linear '0' has run again since Sequential did"):
+        network.backward(torch.ones_like(y))
+    y = network(x)
+    with pytest.raises(MatchError):
+        network(torch.randn(4, 6))
+    network.backward(torch.ones_like(y))
+
+
+@pytest.mark.parametrize("error", [KeyError, AssertionError, KeyboardInterrupt])
+def test_a_forward_that_fails_leaves_what_was_saved(error):
+    class Moody(Layer):
+        angry = False
+
+        def _forward(self, input):
+            self.saved = input
+            if self.angry:
+                raise error("no")
+            return input * 2
+
+        def _backward(self, output_grad):
+            return output_grad * 2 + 0 * self.saved
+
+    layer = Moody()
+    x = torch.randn(3, 2)
+    layer(x)
+    layer.angry = True
+    with pytest.raises(KeyboardInterrupt if error is KeyboardInterrupt else LayerError):
+        layer(torch.randn(9, 9))
+    assert layer.saved is x
+
+
+def test_initialisers_that_do_not_fill():
+    with pytest.raises(ArgumentError, match=r"init is 0.01; wanted a function"):
+        Linear(3, init=0.01)
+    with pytest.raises(ArgumentError, match="left NaN in W: it must fill the tensor it is given, in place"):
+        Linear(3, init=lambda W: torch.randn(W.shape))(torch.randn(2, 2))
+
+
+def test_devices_and_dtypes_that_cannot_be():
+    network = Dense(2)
+    x = torch.randn(2, 3)
+    network(x)
+    for device in ("gpu", "cuda:99"):
+        with pytest.raises(ArgumentError, match=f"device is '{device}', which cannot be used here"):
+            network.to(device)
+    with pytest.raises(ArgumentError, match=r"dtype is torch.int32; parameters are floating point"):
+        network.to(dtype=torch.int32)
+    assert network(x).dtype == torch.float32
+    assert network.to(torch.float64)(x.double()).dtype == torch.float64
+
+
+def test_names_given_twice():
+    with pytest.raises(ArgumentError, match="the name '0' is given twice"):
+        Sequential(Linear(1), **{"0": Linear(2)})
+
+
+def test_input_on_another_device():
+    layer = Linear(2)
+    layer(torch.randn(2, 3))
+    with pytest.raises(MatchError, match="input is on meta, W on cpu: move one of them"):
+        layer(torch.randn(2, 3, device="meta"))
+
+
+def test_sizes_from_numpy():
+    assert Dense(np.int64(3))(torch.randn(2, 2)).shape == (2, 3)

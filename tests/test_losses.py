@@ -333,3 +333,131 @@ def test_a_loss_that_users_write(reduction):
     torch.testing.assert_close(loss(x, y) * (5 if reduction == "mean" else 1), (loss.network.eval()(x) - y).abs().sum())
     assert lnc.check_gradients(loss, x, y)
     assert lnc.check_gradients(loss, x, y, torch.rand(5))
+
+
+# ---- Mistakes that must not pass in silence
+
+
+class Steep(Sigmoid):
+    """sigmoid(5 a): a subclass of the link, and another function."""
+
+    def _forward(self, input):
+        return super()._forward(5 * input)
+
+    def _backward(self, output_grad):
+        return 5 * super()._backward(output_grad)
+
+
+def test_a_subclass_of_the_link_is_not_the_link():
+    loss = lnc.LogLoss(Sequential(Linear(1), Steep()))
+    x, y = torch.randn(6, 3), torch.ones(6, 1)
+    value = loss(x, y)
+    torch.testing.assert_close(value, torch.nn.functional.binary_cross_entropy(loss.network.eval()(x), y, reduction="sum"))
+
+
+def test_a_sequence_with_a_backward_of_its_own_keeps_it():
+    seen = []
+
+    class Spy(Sequential):
+        def _backward(self, output_grad):
+            seen.append(output_grad)
+            return super()._backward(output_grad)
+
+    loss = lnc.LogLoss(Sequential(Spy(Dense(3)), Dense(1)))
+    loss(torch.randn(4, 2), torch.ones(4))
+    loss.backward()
+    assert len(seen) == 1
+
+
+def test_the_link_of_another_loss():
+    with pytest.raises(ArgumentError, match=r"CrossEntropy belongs to Softmax\(\), and the network ends in Sigmoid\(\)"):
+        lnc.CrossEntropy(Dense(3))
+    with pytest.raises(ArgumentError, match="LogLoss belongs to Sigmoid.*or use CrossEntropy"):
+        lnc.LogLoss(Dense(2, "softmax"))
+
+
+@pytest.mark.parametrize("method", ["value", "gradient"])
+def test_formulas_that_return_a_wrong_shape(method):
+    class Wrong(lnc.MSE):
+        def value(self, p, y):
+            return super().value(p, y).mean() if method == "value" else super().value(p, y)
+
+        def gradient(self, p, y):
+            return super().gradient(p, y).mean(0, keepdim=True)
+
+    loss = Wrong(Linear(2))
+    with pytest.raises(MatchError, match=f"Wrong: {method} returned shape"):
+        loss(torch.randn(4, 3), torch.zeros(4, 2)), loss.backward()
+
+
+def test_overriding_forward_is_refused():
+    with pytest.raises(TypeError, match="Mine overrides forward, which Loss keeps to itself: write value and gradient"):
+        type("Mine", (lnc.MSE,), {"forward": lambda self: None})
+
+
+def test_an_inner_layer_run_in_between():
+    class Wrapper(lnc.Layer):
+        def __init__(self, inner):
+            self.inner = inner
+
+        def _forward(self, input):
+            return self.inner.forward(input)
+
+        def _backward(self, output_grad):
+            return self.inner.backward(output_grad)
+
+    loss = lnc.LogLoss(Sequential(Wrapper(Linear(3)), Dense(1)))
+    x = torch.randn(4, 2)
+    loss(x, torch.ones(4))
+    loss.network[0].inner(x * 2)
+    with pytest.raises(StateError, match="Linear '0.inner' has run since this loss was computed"):
+        loss.backward()
+    loss.network[0].inner.eval()
+    loss(x, torch.ones(4))
+    with pytest.raises(StateError, match="Linear '0.inner' is in evaluation mode, and the network in training"):
+        loss.backward()
+
+
+def test_evaluation_keeps_each_layers_mode():
+    loss = lnc.LogLoss(hidden(Dense(1)))
+    loss.network[0].eval()
+    loss.predict(torch.randn(2, 3))
+    assert [layer.training for layer in loss.network] == [False, True]
+
+
+def test_a_batch_of_weight_zero():
+    loss = lnc.LogLoss(Dense(1), reduction="mean")
+    assert loss(torch.randn(3, 2), torch.ones(3), torch.zeros(3)).item() == 0
+    loss.backward()
+    assert not any(grad.any() for grad in loss.network.grads())
+    with pytest.raises(MatchError, match="sample_weight is a list, wanted a torch.Tensor"):
+        loss(torch.randn(3, 2), torch.ones(3), [1, 1, 1])
+
+
+def test_targets_on_another_device():
+    with pytest.raises(MatchError, match=r"targets are on meta, the prediction on cpu: use targets.to\('cpu'\)"):
+        lnc.MSE(Linear(1))(torch.randn(3, 2), torch.ones(3, 1, device="meta"))
+
+
+def test_a_network_of_one_dimension():
+    class Flat(lnc.Layer):
+        def _forward(self, input):
+            return input.sum(-1)
+
+        def _backward(self, output_grad):
+            return output_grad
+
+    with pytest.raises(lnc.errors.DimensionError, match=r"output has shape \(3,\), wanted \(examples, outputs\)"):
+        lnc.MSE(Flat())(torch.randn(3, 2), torch.ones(3))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision(dtype):
+    for case in LOSSES:
+        loss = case.make()
+        y = case.targets(4)
+        loss(
+            torch.randn(4, 5, dtype=dtype), y.to(dtype) if y.is_floating_point() and "probabilities" not in case.name else y
+        )
+        loss.backward()
+        assert all(torch.isfinite(grad).all() for grad in loss.network.grads())

@@ -549,3 +549,167 @@ def test_divergence_of_an_unbuilt_network_leaves_initial_weights():
     with pytest.raises(DivergenceError):
         quiet_fit(model, x, y)
     assert torch.isfinite(model.network.flatten()[0]).all()
+
+
+# ---- Labels and data of unusual kinds
+
+
+def test_a_second_fit_keeps_the_classes():
+    iris = load_iris()
+    names = iris.target_names[iris.target]
+    model = Classifier(Dense(3, "softmax"), lnc.CrossEntropy, partial(lnc.Adam, lr=0.1))
+    quiet_fit(model, iris.data, names, epochs=50)
+    score = model.score(iris.data, names)
+    model.optimizer.lr = 1e-9
+    quiet_fit(model, iris.data[50:], names[50:], epochs=1)
+    assert model.score(iris.data, names) == pytest.approx(score, abs=0.01)
+    with pytest.raises(DataError, match="'rose' is no class of the training data"):
+        quiet_fit(model, iris.data, np.where(names == "setosa", "rose", names))
+    with pytest.raises(DataError, match=r"the classifier knows strings|the classifier's classes are strings"):
+        model.score(iris.data, iris.target)
+
+
+def test_more_outputs_than_classes():
+    x, y = two_blobs()
+    model = Classifier(Dense(5, "softmax"), lnc.CrossEntropy)
+    with pytest.raises(DataError, match=r"2 classes \(cat, dog\), and the network has 5 outputs"):
+        quiet_fit(model, x, np.array(["cat", "dog"])[y])
+    with pytest.raises(StateError):
+        model.predict(x)
+    quiet_fit(model, x, y)
+    assert model.classes_.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_a_class_seen_only_in_validation():
+    x, y = two_blobs()
+    model = Classifier(Dense(3, "softmax"), lnc.CrossEntropy)
+    history = quiet_fit(model, x, y, validation_data=(x, y + 1), epochs=2)
+    assert len(history.val_metrics) == 2
+
+
+def test_class_indices_of_sequences():
+    x = np.random.default_rng(0).normal(size=(40, 6, 3))
+    y = (x[:, :, 0] > 0) + (x[:, :, 1] > 0).astype(int)
+    model = Classifier(Dense(3, "softmax"), lnc.CrossEntropy, partial(lnc.Adam, lr=0.1))
+    quiet_fit(model, x, y, epochs=100)
+    assert model.predict(x).shape == y.shape
+    assert (model.predict(x) == y).mean() > 0.85
+
+
+def test_a_learners_softmax_loss():
+    class Focal(lnc.CrossEntropy):
+        """A loss of the softmax by another name."""
+
+    class Mine(lnc.Loss):
+        link = lnc.Softmax
+        value = lnc.CrossEntropy.value
+        gradient = lnc.CrossEntropy.gradient
+        value_from_logits = lnc.CrossEntropy.value_from_logits
+        gradient_from_logits = lnc.CrossEntropy.gradient_from_logits
+        match = lnc.CrossEntropy.match
+
+    iris = load_iris()
+    for loss in (Focal, Mine):
+        model = Classifier(Dense(3, "softmax"), loss, partial(lnc.Adam, lr=0.1))
+        quiet_fit(model, iris.data, iris.target, epochs=20)
+        assert model.score(iris.data, iris.target) > 0.6
+
+
+@pytest.mark.parametrize("form", ["object", "bytes", "bfloat16"])
+def test_labels_of_unusual_types(form):
+    x, y = two_blobs()
+    labels = {
+        "object": np.array(y.tolist(), dtype=object),
+        "bytes": np.array([b"cat", b"dog"])[y],
+        "bfloat16": torch.tensor(y).to(torch.bfloat16),
+    }[form]
+    model = classifier()
+    quiet_fit(model, x, labels)
+    assert model.score(x, labels) > 0.9
+
+
+def test_complex_labels():
+    x, y = two_blobs()
+    with pytest.raises(DataError, match="a mix of complex128"):
+        quiet_fit(classifier(), x, y * 1j)
+
+
+def test_bfloat16_network():
+    x, y = two_blobs()
+    model = classifier(network=Dense(1).to(torch.bfloat16))
+    quiet_fit(model, x, y)
+    assert model.predict_proba(x).shape == (200, 2)
+    regressor = Regressor(Linear(1).to(torch.bfloat16))
+    quiet_fit(regressor, x, y.astype(float))
+    assert regressor.predict(x).shape == (200,)
+
+
+def test_a_failed_first_fit_does_not_shape_the_network():
+    x, y = two_blobs()
+    model = classifier()
+    with pytest.raises(MatchError):
+        quiet_fit(model, x[:, :3], np.stack([y, y], 1))
+    assert list(model.network.parameters()) == []
+    fresh = classifier()
+    assert quiet_fit(model, x, y).losses == quiet_fit(fresh, x, y).losses
+
+
+def test_devices_that_are_not_here():
+    with pytest.raises(ArgumentError, match="device is 'gpu', which cannot be used here"):
+        classifier(device="gpu")
+
+
+def test_weights_that_are_not_finite_to_begin_with():
+    x, y = two_blobs()
+    model = classifier()
+    quiet_fit(model, x, y)
+    model.network.flatten()[0].fill_(float("nan"))
+    with pytest.raises(StateError, match="weights are not finite before the first step"):
+        quiet_fit(model, x, y)
+
+
+def test_features_that_overflow_at_predict():
+    x, y = two_blobs()
+    model = classifier()
+    quiet_fit(model, x, y)
+    with pytest.raises(DataError, match="features: NaN or infinite"):
+        model.predict(np.full((1, 4), 1e300))
+
+
+def test_the_notebooks_own_generator():
+    """It takes arrays, yields FloatTensors, and is checked batch by batch."""
+
+    def notebook(features, labels, size=32):
+        labels = labels.reshape(len(labels), 1)
+        for ii in range(0, len(features), size):
+            yield (
+                torch.from_numpy(features[ii : ii + size, :]).type(torch.FloatTensor),
+                torch.from_numpy(labels[ii : ii + size, :]).type(torch.FloatTensor),
+            )
+
+    x, y = two_blobs()
+    model = classifier(batch_gen=notebook)
+    quiet_fit(model, x, y)
+    assert model.score(x, y) > 0.9
+    arrays = classifier(batch_gen=lambda features, labels, size: [(features, labels)])
+    quiet_fit(arrays, x, y)
+    wrong = classifier(batch_gen=lambda features, labels, size: [(features, labels * 2)])
+    with pytest.raises(DataError, match="targets hold 2"):
+        quiet_fit(wrong, x, y)
+
+
+def test_buffers_of_a_users_layer_are_normal_tensors_afterwards():
+    class Mean(lnc.Layer):
+        mean = torch.zeros(())
+
+        def _forward(self, input):
+            self.mean = 0.9 * self.mean + 0.1 * input.mean()
+            return input
+
+        def _backward(self, output_grad):
+            return output_grad
+
+    x, y = two_blobs()
+    model = classifier(network=Sequential(Mean(), Dense(1)))
+    quiet_fit(model, x, y)
+    model.network[0].mean.add_(1)

@@ -175,3 +175,19 @@ def test_state_that_does_not_fit():
 
 def test_repr():
     assert repr(lnc.SGD(Linear(1), lr=0.01)) == "SGD(lr=0.01)"
+
+
+def test_each_step_takes_a_gradient_of_its_own():
+    network, loss, x, y = problem()
+    optimizer = lnc.Adam(network)
+    run(network, loss, optimizer, x[:2], y[:2])
+    before = network.flatten()[0].clone()
+    for other in (optimizer, copy.deepcopy(optimizer)):
+        with pytest.raises(StateError, match=r"call loss.backward\(\) before"):
+            other.step()
+    assert torch.equal(network.flatten()[0], before)
+    assert optimizer.steps == 2
+
+
+def test_repr_is_the_settings():
+    assert repr(lnc.SGD(Linear(1), momentum=0.9, nesterov=True)) == "SGD(lr=0.003, momentum=0.9, nesterov=True)"

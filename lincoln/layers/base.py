@@ -10,11 +10,11 @@ import torch
 from torch import Size, Tensor
 
 from lincoln import init
-from lincoln.errors import LayerError, LincolnError, MatchError, StateError
+from lincoln.errors import ArgumentError, LayerError, LincolnError, MatchError, StateError
 from lincoln.layers.flat import Flat
 
 _FINAL = {"forward": "_forward", "backward": "_backward", "__call__": "_forward"}
-_TRANSIENT = ("saved", "grad", "has_grad", "_shapes", "_flat", "_home")
+_TRANSIENT = ("saved", "grad", "has_grad", "_own", "_shapes", "_flat", "_home")
 
 
 class Layer:
@@ -30,8 +30,8 @@ class Layer:
     - `check(input)`, if it can say more clearly than torch what is wrong with an input, raises a `LincolnError`. It runs
       once before `build` and again only when `_forward` has failed, so it costs a training step nothing.
 
-    Constructor arguments are kept as attributes of the same name: `repr` and copies are made from them. Layers held as
-    attributes are children; their parameters are this layer's too.
+    Constructor arguments are kept as attributes of the same name: `repr` and checkpoints are made from them. Layers held
+    as attributes, or in lists or dicts, are children; their parameters are this layer's too.
 
     Source: the two-method layers of the notebook, with the final public methods of Torch7's `nn.Module`.
     """
@@ -52,6 +52,7 @@ class Layer:
     """Whether a backward has filled `grad` yet."""
 
     _names: tuple[str, ...] = ()
+    _own: dict[str, tuple[Tensor, Tensor]] = {}  # noqa: RUF012  each parameter and its gradient; `adopt` keeps to these
     _shapes: tuple[Size, Size] | None = None  # of the input and the output of the forward that awaits its backward
     _device: torch.device | None = None  # where `to` said the parameters should be
     _dtype: torch.dtype | None = None
@@ -76,7 +77,7 @@ class Layer:
         raise NotImplementedError(f"{type(self).__name__} must write _backward(self, output_grad)")
 
     def build(self, input: Tensor) -> Mapping[str, Tensor]:
-        """Initial parameters by name, made once, from the first input. None for a layer that does not learn."""
+        """Initial parameters by name, made once, from the first input; empty for a layer that does not learn."""
         return {}
 
     def check(self, input: Tensor) -> None:
@@ -98,11 +99,10 @@ class Layer:
                 self._shapes = input.shape, output.shape
             else:
                 self.saved = kept
-        except (LincolnError, NotImplementedError):
-            self.saved = kept
-            raise
-        except (RuntimeError, TypeError, AttributeError, IndexError, ValueError) as error:
-            self.saved = kept
+        except BaseException as error:
+            self.saved = kept  # a forward that failed leaves no trace
+            if _explained(error):
+                raise
             raise self._explain(error, "input", input) from error
         return output
 
@@ -128,10 +128,15 @@ class Layer:
         self.needs_input_grad = input_grad
         try:
             gradient = self._backward(output_grad)
-        except (LincolnError, NotImplementedError):
-            raise
-        except (RuntimeError, TypeError, AttributeError, IndexError, ValueError) as error:
+        except BaseException as error:
+            if _explained(error):
+                raise
             raise self._explain(error, "output_grad", output_grad) from error
+        if len(self.grad) != len(self._names):
+            unknown = ", ".join(sorted(set(self.grad) - set(self._names)))
+            raise MatchError(
+                f"{self.label}: self.grad[...] was given {unknown}, but build returned no parameter of that name"
+            )
         self.saved = self._shapes = None
         self.has_grad = True
         if not input_grad:
@@ -151,11 +156,20 @@ class Layer:
         """Evaluation mode: a forward saves nothing and disturbs no training step under way."""
         return self.train(False)
 
-    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Self:
-        """Move parameters and gradients; a layer not built yet will be built there. A forward under way is forgotten."""
+    def to(self, device: torch.device | str | torch.dtype | None = None, dtype: torch.dtype | None = None) -> Self:
+        """Move parameters and gradients; a layer not built yet will be built there. A forward under way is forgotten.
+
+        ArgumentError, with nothing moved, for a device that is not here or a dtype that is not floating point.
+        """
+        if isinstance(device, torch.dtype):
+            device, dtype = None, device
+        if dtype is not None and not dtype.is_floating_point:
+            raise ArgumentError(f"{self.label}: dtype is {dtype}; parameters are floating point")
+        if device is not None:
+            device = usable(device)
         with torch.inference_mode(False):
             for _, layer in self.named_layers():
-                layer._device = torch.device(device) if device is not None else layer._device
+                layer._device = device or layer._device
                 layer._dtype = dtype or layer._dtype
                 layer.saved = layer._shapes = None
                 for tensor in (*layer._own_parameters(), *layer.grad.values()):
@@ -179,8 +193,13 @@ class Layer:
                 yield f"{path}.{name}" if path else name, getattr(layer, name)
 
     def children(self) -> Iterator[tuple[str, Layer]]:
-        """The layers directly inside this one, with their names."""
-        return ((name, value) for name, value in vars(self).items() if isinstance(value, Layer))
+        """The layers directly inside this one, with their names: its attributes, and those in lists and dicts of layers."""
+        for name, value in vars(self).items():
+            if isinstance(value, Layer):
+                yield name, value
+            elif isinstance(value, list | tuple | dict):
+                items = value.items() if isinstance(value, dict) else enumerate(value)
+                yield from ((f"{name}.{key}", part) for key, part in items if isinstance(part, Layer))
 
     def named_layers(self, path: str = "") -> Iterator[tuple[str, Layer]]:
         """This layer and all below it, outermost first, with their paths."""
@@ -222,6 +241,11 @@ class Layer:
             tensor.copy_(state[name])
 
     @property
+    def learns(self) -> bool:
+        """Whether the layer writes `build`, and so may have parameters of its own."""
+        return type(self).build is not Layer.build
+
+    @property
     def label(self) -> str:
         """How errors name this layer: its class, and its path in the network."""
         return f"{type(self).__name__} '{self.path}'" if self.path else type(self).__name__
@@ -253,21 +277,44 @@ class Layer:
             raise self._explain(TypeError(), "input", input)
         self.check(input)
         with torch.inference_mode(False):
-            self.register(self.build(input))
+            self.register(self.build(input) or {})
 
     def register(self, initial: Mapping[str, Tensor]) -> None:
         """Take copies of these tensors as the layer's own parameters, by name. From then on it is built."""
         with torch.inference_mode(False):  # parameters outlive the trainer's inference mode: users may touch them
             own = {name: value.detach().to(self._device, self._dtype, copy=True) for name, value in initial.items()}
-            self.grad = {name: torch.zeros_like(value) for name, value in own.items()}
-        for name, value in own.items():
-            setattr(self, name, value)
+            self._own = {name: (value, torch.zeros_like(value)) for name, value in own.items()}
+        vars(self).update(own)
+        self.grad = {name: grad for name, (_, grad) in self._own.items()}
         self._names = tuple(own)
         self.built = True
         if self._home is not None:
             self._home.valid = False
 
-    def _explain(self, error: Exception, role: str, tensor: Any) -> LincolnError:
+    def adopt(self) -> None:
+        """Take in tensors that were assigned (`layer.W = w`, `self.grad["W"] = x.t() @ g`) instead of written in place."""
+        for name, (value, grad) in self._own.items():
+            if self.grad[name] is not grad:
+                self._copy(self.grad[name], grad, f"the gradient of {name}")
+                self.grad[name] = grad
+            assigned = getattr(self, name)
+            if assigned is not value:
+                self._copy(assigned, value, name)
+                vars(self)[name] = value
+
+    def settle(self) -> None:
+        """Make tensors that the layer itself keeps, a running mean say, normal ones if they were made in inference mode."""
+        with torch.inference_mode(False):
+            for name, value in vars(self).items():
+                if isinstance(value, Tensor) and value.is_inference():
+                    vars(self)[name] = value.clone()
+
+    def _copy(self, assigned: Tensor, own: Tensor, what: str) -> None:
+        if assigned.shape != own.shape:
+            raise MatchError(f"{self.label}: {what} was given shape {tuple(assigned.shape)}, wanted {tuple(own.shape)}")
+        own.copy_(assigned)
+
+    def _explain(self, error: BaseException, role: str, tensor: Any) -> LincolnError:
         """The error a user should see when `_forward` or `_backward` failed with `error`."""
         if not isinstance(tensor, Tensor):
             return MatchError(
@@ -298,8 +345,33 @@ class Layer:
         with torch.inference_mode(False):
             for name in self._names:
                 if getattr(self, name).is_inference():
-                    setattr(self, name, getattr(self, name).clone())
-            self.grad = {name: torch.zeros_like(getattr(self, name)) for name in self._names}
+                    vars(self)[name] = getattr(self, name).clone()
+            self._own = {name: (getattr(self, name), torch.zeros_like(getattr(self, name))) for name in self._names}
+        self.grad = {name: grad for name, (_, grad) in self._own.items()}
+
+
+def _explained(error: BaseException) -> bool:
+    """Whether an error says all that a user needs to know, or is not about the layer at all."""
+    about_layer = (
+        RuntimeError,
+        TypeError,
+        AttributeError,
+        IndexError,
+        KeyError,
+        ValueError,
+        ArithmeticError,
+        AssertionError,
+    )
+    return isinstance(error, LincolnError | NotImplementedError) or not isinstance(error, about_layer)
+
+
+def usable(device: torch.device | str) -> torch.device:
+    """The device, if it is here. ArgumentError otherwise."""
+    try:
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ArgumentError(f"device is {str(device)!r}, which cannot be used here: {reason}") from error
 
 
 def _describe(tensor: Tensor) -> str:

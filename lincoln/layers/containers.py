@@ -8,7 +8,7 @@ from typing import overload
 
 from torch import Tensor
 
-from lincoln.errors import ArgumentError
+from lincoln.errors import ArgumentError, StateError
 from lincoln.init import Initializer
 from lincoln.layers.activations import _BY_NAME, Identity
 from lincoln.layers.base import Layer
@@ -23,7 +23,10 @@ class Sequential(Layer):
     """
 
     def __init__(self, /, *layers: Layer, **named: Layer) -> None:
-        names = {str(index): layer for index, layer in enumerate(layers)} | named
+        numbered = {str(index): layer for index, layer in enumerate(layers)}
+        if numbered.keys() & named.keys():
+            raise ArgumentError(f"{type(self).__name__}: the name {min(numbered.keys() & named.keys())!r} is given twice")
+        names = numbered | named
         if not names:
             raise ArgumentError(f"{type(self).__name__}: no layers; give it at least one, or Identity()")
         for name, layer in names.items():
@@ -33,31 +36,45 @@ class Sequential(Layer):
         self.names = tuple(names)
         self.layers = tuple(names.values())
         self._refuse_repeats()
-        for layer, following in pairwise(self.leaves()):
+        for layer, following in pairwise(leaf for leaf in self.leaves() if not isinstance(leaf, Identity)):
             if isinstance(layer, Linear):
                 layer.suggested_init = following.suited_init
 
     def _forward(self, input: Tensor) -> Tensor:
         for layer in self.layers:
             input = layer.forward(input)
+        self.saved = [layer._shapes for layer in self.layers]  # tells this forward of each layer from any other
         return input
 
     def _backward(self, output_grad: Tensor) -> Tensor | None:
+        for layer, forward in zip(self.layers, self.saved, strict=True):
+            if layer._shapes is not forward:
+                raise StateError(f"{layer.label} has run again since {self.label} did: run {self.label} forward again")
         grad: Tensor = output_grad
         for layer in self.layers[:0:-1]:
             grad = layer.backward(grad)  # type: ignore[assignment]  # asked for, so never None
         return self.layers[0].backward(grad, self.needs_input_grad)
 
     def children(self) -> Iterator[tuple[str, Layer]]:
-        return zip(self.names, self.layers, strict=True)
+        yield from zip(self.names, self.layers, strict=True)
+        own = {id(layer) for layer in self.layers}
+        yield from (
+            (name, layer) for name, layer in vars(self).items() if isinstance(layer, Layer) and id(layer) not in own
+        )
 
     def leaves(self) -> Iterator[Layer]:
         """The layers in the order they run, with every Sequential inside this one unpacked."""
         for layer in self.layers:
-            if isinstance(layer, Sequential) and type(layer)._forward is Sequential._forward:
+            if isinstance(layer, Sequential) and layer.plain:
                 yield from layer.leaves()
             else:
                 yield layer
+
+    @property
+    def plain(self) -> bool:
+        """Whether it does what its layers do and no more: a subclass may have a `_backward`, say, of its own."""
+        hooks = ("_forward", "_backward", "build", "check")
+        return all(getattr(type(self), hook) is getattr(Sequential, hook) for hook in hooks)
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers)

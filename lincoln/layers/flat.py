@@ -23,13 +23,16 @@ class Flat:
     """
 
     def __init__(self, network: Layer) -> None:
-        self.entries = [
-            (layer, name, getattr(layer, name), layer.grad[name])
-            for _, layer in network.named_layers()
-            for name in layer._names
-        ]
-        if not self.entries:
+        layers = [layer for _, layer in network.named_layers()]
+        learning = [layer for layer in layers if layer._names]
+        if not learning:
             raise StateError(f"{network.label}: no parameters yet; they are made by the first forward")
+        for layer in layers:
+            if layer.learns and not layer.built:
+                raise StateError(f"{layer.label} has seen no input yet: run the whole network forward first")
+            _refuse_tied(layer, layers)
+            layer.adopt()
+        self.entries = [(layer, name, *layer._own[name]) for layer in learning for name in layer._names]
         kinds = {(value.dtype, value.device) for _, _, value, _ in self.entries}
         if len(kinds) > 1:
             found = ", ".join(sorted(f"{dtype} on {device}" for dtype, device in kinds))
@@ -38,20 +41,17 @@ class Flat:
             self.values = _gather([value for _, _, value, _ in self.entries])
             self.grads = _gather([grad for _, _, _, grad in self.entries])
         self.valid = True
-        for _, layer in network.named_layers():
+        for layer in layers:
             if layer._home is not None:
                 layer._home.valid = False
             layer._home = self
 
     def adopt(self) -> None:
-        """Take in tensors that were assigned (`layer.W = w`, `self.grad["W"] = x.t() @ g`) instead of written in place."""
+        """See that tensors that were assigned since the last time are taken into the vectors."""
         for layer, name, value, grad in self.entries:
-            if layer.grad[name] is not grad:
-                _copy(layer.grad[name], grad, f"{layer.label}: gradient of {name}")
-                layer.grad[name] = grad
-            if getattr(layer, name) is not value:
-                _copy(getattr(layer, name), value, f"{layer.label}: {name}")
-                setattr(layer, name, value)
+            if layer.grad[name] is not grad or getattr(layer, name) is not value:
+                _refuse_tied(layer, [other for other, _, _, _ in self.entries])
+                layer.adopt()
 
 
 def _gather(tensors: list[Tensor]) -> Tensor:
@@ -64,7 +64,12 @@ def _gather(tensors: list[Tensor]) -> Tensor:
     return vector
 
 
-def _copy(assigned: Tensor, own: Tensor, what: str) -> None:
-    if assigned.shape != own.shape:
-        raise MatchError(f"{what} was given shape {tuple(assigned.shape)}, wanted {tuple(own.shape)}")
-    own.copy_(assigned)
+def _refuse_tied(layer: Layer, layers: list[Layer]) -> None:
+    """A parameter that is another layer's tensor would be copied, and the two would part without a word."""
+    for name in layer._names:
+        for other in layers:
+            if other is not layer and any(getattr(layer, name) is value for value, _ in other._own.values()):
+                raise MatchError(
+                    f"{layer.label}: {name} is the parameter of {other.label}; a tensor belongs to one layer. Copy it "
+                    f"({name}.clone()), or write one layer that uses it twice"
+                )

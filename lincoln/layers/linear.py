@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from lincoln import init as initializers
+from lincoln.checks import at_least_one
 from lincoln.errors import ArgumentError, DimensionError, MatchError
 from lincoln.layers.base import Layer
 
@@ -26,15 +27,21 @@ class Linear(Layer):
     suggested_init: initializers.Initializer = initializers.glorot()
 
     def __init__(self, size: int, bias: bool = True, init: initializers.Initializer | None = None) -> None:
-        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-            raise ArgumentError(f"Linear: size is {size!r}; wanted the number of outputs, an integer of at least 1")
-        self.size = size
+        if init is not None and not callable(init):
+            raise ArgumentError(
+                f"Linear: init is {init!r}; wanted a function that fills a tensor, such as init.normal(std=0.01)"
+            )
+        self.size = at_least_one("Linear: size", size)
         self.bias = bias
         self.init = init
 
     def build(self, input: Tensor) -> dict[str, Tensor]:
-        W = input.new_empty(input.shape[-1], self.size)
+        W = input.new_full((input.shape[-1], self.size), torch.nan)
         (self.init or self.suggested_init)(W)
+        if W.isnan().any():
+            raise ArgumentError(
+                f"{self.label}: init={self.init!r} left NaN in W: it must fill the tensor it is given, in place"
+            )
         return {"W": W, "B": input.new_zeros(1, self.size)} if self.bias else {"W": W}
 
     def check(self, input: Tensor) -> None:
