@@ -4,6 +4,7 @@ Two half-moons, a logistic regression on log-odds from PyTorch's initial weights
 checkpoints to a folder beside the place it is run from.
 """
 
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -68,6 +69,7 @@ def draw(trainer: lnc.Trainer, X_train, X_val, y_train, y_val, p) -> None:
 
 
 def main() -> None:
+    shutil.rmtree(FOLDER, ignore_errors=True)  # checkpoints of another run would be gone on from
     data = load()
     _, X_val, _, y_val = data
     trainer = make_trainer(*data, epochs=60)

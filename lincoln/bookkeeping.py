@@ -67,8 +67,9 @@ class Snapshot:
         values, _ = self.optimizer.network.flatten()
         return math.isfinite(torch.linalg.vector_norm(values, torch.inf).item())  # NaN and infinity outdo all others
 
-    def take(self) -> None:
-        """Keep the present state."""
+    def take(self, when: str) -> None:
+        """Keep the present state, and the words for when it was."""
+        self.when = when
         self._values = self.optimizer.network.flatten()[0].clone()
         self._state = self.optimizer.state_dict()
         self.taken = True
@@ -80,25 +81,32 @@ class Snapshot:
 
 
 class Best:
-    """The lowest loss seen at the end of an epoch, the epochs since, and the weights it had."""
+    """The lowest loss seen at the end of an epoch, and the weights it had; and the epochs without real progress.
+
+    Progress is a loss more than `min_delta` below the last one that was progress.
+    """
 
     def __init__(self, min_delta: float) -> None:
         self.min_delta = min_delta
         self.loss = math.inf
+        self.mark = math.inf  # the last loss that was progress
         self.epochs_since = 0
         self.weights: Tensor | None = None
 
     def observe(self, loss: float, weights: Tensor | None) -> bool:
         """Whether `loss` is a new best. Then `weights`, if given, are copied."""
-        if not loss < self.loss - self.min_delta:
-            self.epochs_since += 1
+        self.epochs_since += 1
+        if loss < self.mark - self.min_delta:
+            self.mark, self.epochs_since = loss, 0
+        if not loss < self.loss:
             return False
-        self.loss, self.epochs_since = loss, 0
+        self.loss = loss
         self.weights = None if weights is None else weights.clone()
         return True
 
     def state_dict(self) -> dict[str, Any]:
-        return {"loss": self.loss, "epochs_since": self.epochs_since}
+        return {"loss": self.loss, "mark": self.mark, "epochs_since": self.epochs_since}
 
     def load_state_dict(self, state: dict[str, Any], weights: Tensor | None) -> None:
-        self.loss, self.epochs_since, self.weights = state["loss"], state["epochs_since"], weights
+        self.loss, self.mark, self.epochs_since = state["loss"], state["mark"], state["epochs_since"]
+        self.weights = weights

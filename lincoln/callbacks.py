@@ -26,6 +26,9 @@ class Callback:
     def epoch_end(self, trainer: Trainer) -> None: ...
     def train_end(self, trainer: Trainer) -> None: ...
 
+    saved: bool = True
+    """Whether it is part of a run's checkpoints, and must be there when the run is resumed."""
+
     def close(self) -> None:
         """Called last, also when the run ended in an error."""
 
@@ -40,6 +43,7 @@ class Callbacks:
 
     def __init__(self, callbacks: tuple[Callback, ...]) -> None:
         self.all = callbacks
+        self.saved = [callback for callback in callbacks if callback.saved]
         self.at = {
             point: [
                 getattr(callback, point)
@@ -105,7 +109,8 @@ class WeightRecorder(Callback):
             self.path.append(trainer.model.flatten()[0].clone())
 
     def state_dict(self) -> dict[str, Any]:
-        return {"path": [vector.tolist() for vector in self.path]}
+        dtype = str(self.path[0].dtype).removeprefix("torch.") if self.path else "float32"
+        return {"path": [vector.tolist() for vector in self.path], "dtype": dtype}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.path = [torch.tensor(vector) for vector in state["path"]]
+        self.path = [torch.tensor(vector, dtype=getattr(torch, state["dtype"])) for vector in state["path"]]

@@ -19,7 +19,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lincoln.architecture import describe, rebuild
+from lincoln.architecture import describe as _structure
+from lincoln.architecture import rebuild
 from lincoln.errors import CheckpointError, MatchError, StateError
 from lincoln.layers import Layer
 
@@ -51,47 +52,77 @@ def load(path: str | Path, layers: Iterable[type[Layer]] = (), device: str | tor
     """
     tensors, state = read(Path(path))
     network = rebuild(state["network"], tuple(layers))
-    _fill(network, grouped(tensors)["network"])
+    parameters = grouped(tensors)["network"]
+    try:
+        check(network, parameters, {**describe(network), "tensors": state["network"]["tensors"]})
+    except MatchError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    fill(network, parameters, state["network"])
     return network.to(device)
 
 
-def restore(network: Layer, parameters: Mapping[str, Tensor], description: dict[str, Any]) -> None:
-    """Put `parameters` into a network of the same structure, built or not. MatchError, with nothing changed, otherwise."""
+def describe(network: Layer) -> dict[str, Any]:
+    """The network's structure, and the tensors it has by now: whether parameter or buffer, and their shapes."""
+    tensors = {name: ["buffer", list(tensor.shape)] for name, tensor in network.state_dict().items()}
+    tensors |= {name: ["parameter", list(tensor.shape)] for name, tensor in network.named_parameters()}
+    return _structure(network) | {"tensors": tensors}
+
+
+def check(network: Layer, tensors: Mapping[str, Tensor], description: dict[str, Any]) -> int:
+    """MatchError unless the description is of this network, built or not, and the tensors are those it names.
+
+    Returns the number of the network's parameters.
+    """
     own = describe(network)
-    if own != description:
+    if own != {**description, "tensors": own.get("tensors")}:
         raise MatchError(
             f"the checkpoint's network is not this one: it has {_outline(description)}, this has {_outline(own)}"
         )
+    wanted = description["tensors"]
+    wrong = [f"{name} is missing" for name in wanted if name not in tensors]
+    wrong += [f"{name} is unknown" for name in tensors if name not in wanted]
+    wrong += [
+        f"{name} has shape {tuple(tensors[name].shape)}, wanted {tuple(shape)}"
+        for name, (_, shape) in wanted.items()
+        if name in tensors and list(tensors[name].shape) != shape
+    ]
+    for name, tensor in network.state_dict().items():
+        if name in tensors and (tensor.shape, tensor.dtype) != (tensors[name].shape, tensors[name].dtype):
+            found = f"{tuple(tensors[name].shape)} {tensors[name].dtype}"
+            wrong.append(f"{name} is {found}, wanted {tuple(tensor.shape)} {tensor.dtype}")
+    if wrong:
+        raise MatchError(f"the checkpoint's tensors do not fit the network: {'; '.join(wrong)}")
+    return sum(tensors[name].numel() for name, (kind, _) in wanted.items() if kind == "parameter")
+
+
+def fill(network: Layer, tensors: Mapping[str, Tensor], description: dict[str, Any]) -> None:
+    """Give a network, built or not, the tensors that `check` has passed."""
     if any(True for _ in network.parameters()):
-        network.load_state_dict(parameters)
-    else:
-        _fill(network, parameters)
-
-
-def _fill(network: Layer, parameters: Mapping[str, Tensor]) -> None:
-    """Give a network that is not built its parameters."""
+        network.load_state_dict(tensors)
+        return
     network.name_layers()
-    for path, layer in network.named_layers():
-        prefix = f"{path}." if path else ""
-        layer.register(
-            {
-                name.removeprefix(prefix): tensor
-                for name, tensor in parameters.items()
-                if name.startswith(prefix) and "." not in name.removeprefix(prefix)
-            }
-        )
+    layers = dict(network.named_layers())
+    parameters: dict[str, dict[str, Tensor]] = {path: {} for path in layers}
+    for full, (kind, _) in description["tensors"].items():
+        path, _, name = full.rpartition(".")
+        if kind == "parameter":
+            parameters[path][name] = tensors[full]
+        else:
+            setattr(layers[path], name, tensors[full].clone())
+    for path, layer in layers.items():
+        layer.register(parameters[path])
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> Path:
     """Write a checkpoint to a temporary file beside `path`, see it safely onto the disk, and put it in the place of `path`.
 
     At every instant `path` is the old file or the new one. A failure leaves the old one, removes the temporary file,
-    and raises CheckpointError.
+    and raises CheckpointError. The file's permissions are those of the old one, or what is usual for a new file.
     """
     from safetensors.torch import save as to_bytes
 
-    ordered = {**state, "tensors": list(tensors)}  # safetensors keeps an order of its own
-    metadata = {"format": FORMAT, "version": VERSION, "checksum": _ZEROS, "state": json.dumps(ordered)}
+    path = path.resolve()  # through a symbolic link to the file itself
+    metadata = {"format": FORMAT, "version": VERSION, "checksum": _ZEROS, "state": json.dumps(state)}
     flat = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     content = bytearray(to_bytes(flat, metadata))
     place = content.index(_ZEROS.encode())
@@ -101,16 +132,20 @@ def write(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
         with os.fdopen(descriptor, "wb") as file:
+            os.chmod(temporary, _mode(path))
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-        _sync_folder(path.parent)
     except OSError as error:
         if temporary is not None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
         raise CheckpointError(f"{path}: could not be written ({error}); what stood there before is untouched") from error
+    try:
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise CheckpointError(f"{path}: written, but its folder could not be synced to the disk ({error})") from error
     return path
 
 
@@ -136,8 +171,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if metadata.get("version") != VERSION:
         raise CheckpointError(f"{path}: of format version {metadata.get('version')}; this lincoln reads version {VERSION}")
     try:
-        tensors, state = from_bytes(bytes(content)), json.loads(metadata["state"])
-        return {name: tensors[name] for name in state.pop("tensors")}, state
+        return from_bytes(bytes(content)), json.loads(metadata["state"])
     except (SafetensorError, KeyError, ValueError) as error:
         raise CheckpointError(f"{path}: damaged ({error})") from error
 
@@ -158,7 +192,8 @@ def candidates(path: Path) -> list[Path]:
 
 def prune(folder: Path, keep: int) -> None:
     """Remove all but the newest `keep` checkpoints of a run, and what an interrupted write has left."""
-    for old in [*candidates(folder)[keep:], *folder.glob(".*.safetensors.*.tmp")]:
+    left = [*folder.glob(".step-*.safetensors.*.tmp"), *folder.glob(".best.safetensors.*.tmp")]
+    for old in [*candidates(folder)[keep:], *left]:
         old.unlink(missing_ok=True)
 
 
@@ -173,6 +208,14 @@ def _metadata(path: Path, content: bytearray) -> dict[str, str]:
     except (ValueError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{path}: damaged, truncated, or no safetensors file ({error})") from error
     return metadata
+
+
+def _mode(path: Path) -> int:
+    if path.exists():
+        return path.stat().st_mode & 0o777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
 
 
 def _sync_folder(folder: Path) -> None:

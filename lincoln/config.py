@@ -21,8 +21,8 @@ class TrainerConfig:
     - `clip_norm`: a longer gradient is scaled down to this length (all parameters as one vector).
     - `accumulate`: as many minibatches to a step as this, as if they were one.
     - `schedule`: a factor on the optimizer's learning rate, counted in `schedule_unit`s from 0.
-    - `patience`: stop after so many epochs in which the watched loss (validation's if there is any) did not fall by more
-      than `min_delta` below its best; `restore_best` then brings back the weights of the best epoch.
+    - `patience`: stop after so many epochs in which the watched loss (validation's if there is any) did not fall more than
+      `min_delta` below where it last did; `restore_best` then brings back the weights of the epoch with the lowest.
     - `checkpoint_folder`: where to save; every `checkpoint_interval` steps, or after each epoch if that is None. The last
       `keep_checkpoints` are kept, and `best.safetensors`, the epoch with the lowest watched loss.
     - `measure_training`: measure the metric on the training data too after each epoch, which costs a pass through them.

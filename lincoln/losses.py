@@ -172,6 +172,12 @@ class Loss(ABC):
             return gradient if input_grad else None
         return self._layers[0].backward(gradient, input_grad)
 
+    def decide(self, prediction: Tensor) -> Tensor:
+        """Classes from predicted probabilities: p >= 1/2 for a sigmoid link, the likeliest for a softmax."""
+        if self.link is Softmax:
+            return prediction.argmax(-1)
+        return (prediction >= 0.5).to(prediction.dtype) if self.link is Sigmoid else prediction
+
     def __repr__(self) -> str:
         return type(self).__name__
 

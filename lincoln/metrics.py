@@ -30,6 +30,12 @@ Metric = Callable[[Any, Any], float]
 def accuracy(targets: Any, predictions: Any) -> float:
     """The fraction of predictions that equal their target; of several labels an example, all must."""
     t, p = _alike(targets, predictions)
+    if t.size == 0:
+        raise DataError("accuracy: no data")
+    if p.dtype.kind == "f" and not np.array_equal(p, np.round(p)):
+        raise DataError(
+            f"accuracy: predictions hold {p[p != np.round(p)].flat[0]:g}; wanted classes: decide first (p >= 0.5)"
+        )
     right = t == p
     return float(np.mean(right if right.ndim == 1 else right.all(tuple(range(1, right.ndim)))))
 
@@ -320,3 +326,16 @@ def _array(values: Any) -> np.ndarray:
         values = values.float() if values.dtype == torch.bfloat16 else values  # a dtype that numpy does not know
     array = np.asarray(values)
     return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+
+
+_OF_CLASSES: tuple[Callable[..., Any], ...] = (
+    accuracy,
+    confusion_matrix,
+    precision,
+    recall,
+    true_positive_rate,
+    false_positive_rate,
+    f1,
+)
+for _metric in _OF_CLASSES:
+    _metric.on_classes = True  # type: ignore[attr-defined]  # Trainer gives these classes, decided from probabilities

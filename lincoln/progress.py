@@ -35,6 +35,8 @@ class LinePrinter(Callback):
     `measure` is called for it and gives the metric on the training data; it is noted in the history too.
     """
 
+    saved = False
+
     def __init__(self, every: int, measure: Callable[[], float]) -> None:
         self.every = every
         self.measure = measure
@@ -60,6 +62,8 @@ class LinePrinter(Callback):
 
 class Speed(Callback):
     """What the displays below share: how fast the run is, and how long it will go on."""
+
+    saved = False
 
     def train_begin(self, trainer: Trainer) -> None:
         self._start = time.perf_counter()

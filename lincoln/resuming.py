@@ -2,88 +2,128 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
+from torch import Generator, Tensor
 
 from lincoln import checkpoint
-from lincoln.bookkeeping import Tally
-from lincoln.data import DataLoader
+from lincoln.bookkeeping import Snapshot, Tally
 from lincoln.errors import CheckpointError, MatchError
 from lincoln.history import TrainerRunResult
-from lincoln.seeding import random_state
+from lincoln.seeding import random_state, set_random_state
 
 if TYPE_CHECKING:
     from lincoln.trainer import Trainer
 
+State = dict[str, Any]
+_POSITION = ("epoch", "batch", "in_epoch", "stopped", "epoch_from", "base_lr")
 
-def capture(trainer: Trainer) -> tuple[dict[str, Tensor], dict[str, Any]]:
+
+def capture(trainer: Trainer) -> tuple[dict[str, Tensor], State]:
     """All of a run, as it stands between two steps: tensors by `group/name`, and the rest as plain data."""
     trainer.tally.read()
     optimizer = trainer.optimizer.state_dict()
-    groups: dict[str, dict[str, Tensor]] = {
+    groups = {
         "network": trainer.model.state_dict(),
-        "optimizer": {name: optimizer[name] for name in trainer.optimizer.memory},
-        "random": random_state(),
-        "epoch_random": trainer._epoch_random if trainer._in_epoch else {},
+        "optimizer": {name: optimizer.pop(name) for name in trainer.optimizer.memory if name in optimizer},
+        "random": numbers(trainer.train_batches),
+        "epoch_random": trainer.epoch_random if trainer.in_epoch else {},
         "best": {} if trainer.best.weights is None else {"weights": trainer.best.weights},
     }
-    if trainer._in_epoch and isinstance(trainer._train_batches, DataLoader):
-        start = trainer._train_batches.state_dict()["start"]
-        groups["loader"] = {} if start is None else {"start": start}
     state = {
         "network": checkpoint.describe(trainer.model),
-        "optimizer": {
-            "class": type(trainer.optimizer).__name__,
-            "steps": optimizer["steps"],
-            "lr": optimizer["lr"],
-        },
-        "trainer": {
-            "epoch": trainer.epoch,
-            "batch": trainer.batch,
-            "in_epoch": trainer._in_epoch,
-            "stopped": trainer._stopped,
-            "tally": [trainer.tally.total, trainer.tally.weight, trainer.tally.examples],
-            "epoch_from": trainer._epoch_from,
-            "base_lr": trainer.base_lr,
-        },
+        "optimizer": optimizer | {"class": type(trainer.optimizer).__name__},
+        "position": {name: getattr(trainer, name) for name in _POSITION},
+        "tally": [trainer.tally.total, trainer.tally.weight, trainer.tally.examples],
+        "settings": _settings(trainer),
         "best": trainer.best.state_dict(),
-        "schedule": {} if trainer.schedule is None else trainer.schedule.state_dict(),
-        "history": trainer.history.to_dict(),
-        "callbacks": [callback.state_dict() for callback in trainer.callbacks.all],
+        "schedule": None if trainer.schedule is None else trainer.schedule.state_dict(),
+        "history": trainer.history.to_dict() | {"seconds": trainer.seconds},
+        "callbacks": [[type(callback).__name__, callback.state_dict()] for callback in trainer.callbacks.saved],
     }
     return {f"{group}/{name}": tensor for group, part in groups.items() for name, tensor in part.items()}, state
 
 
-def restore(trainer: Trainer, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
+def restore(trainer: Trainer, tensors: dict[str, Tensor], state: State) -> None:
     """Put a captured run into a trainer of the same make. MatchError, with nothing changed, if it is of another."""
-    if "trainer" not in state:
+    if "position" not in state:
         raise CheckpointError("this file holds a network without the training run: load it with lincoln.load(path)")
-    if state["optimizer"]["class"] != type(trainer.optimizer).__name__:
-        raise MatchError(f"the checkpoint is of {state['optimizer']['class']}, this trainer has {trainer.optimizer!r}")
-    if len(state["callbacks"]) != len(trainer.callbacks.all):
-        raise MatchError(
-            f"the checkpoint is of a run with {len(state['callbacks'])} callbacks, this trainer has "
-            f"{len(trainer.callbacks.all)}"
-        )
     parts = checkpoint.grouped(tensors)
-    optimizer = {"steps": state["optimizer"]["steps"], "lr": state["optimizer"]["lr"]} | parts.get("optimizer", {})
-    size = sum(tensor.numel() for tensor in parts["network"].values())
-    trainer.optimizer.check_state(optimizer, size)
-    checkpoint.restore(trainer.model, parts["network"], state["network"])
+    _refuse_other_makes(trainer, state)
+    try:
+        network, best = parts["network"], parts.get("best", {}).get("weights")
+        size = checkpoint.check(trainer.model, network, state["network"])
+        optimizer = {name: state["optimizer"][name] for name in ("steps", "lr")} | parts.get("optimizer", {})
+        trainer.optimizer.check_state(optimizer, size)
+        if best is not None and best.shape != (size,):
+            raise MatchError(f"best/weights has shape {tuple(best.shape)}, wanted ({size},)")
+        tally = Tally(trainer.loss)
+        tally.total, tally.weight, tally.examples = state["tally"]
+        history = TrainerRunResult.from_dict(state["history"])
+        schedule = copy.deepcopy(trainer.schedule)
+        if schedule is not None:
+            schedule.load_state_dict(state["schedule"] or {})
+        for callback, (_, saved) in zip(trainer.callbacks.saved, state["callbacks"], strict=True):
+            copy.deepcopy(callback).load_state_dict(saved)  # a rehearsal
+        position = {name: state["position"][name] for name in _POSITION}
+        if "torch" not in parts.get("random", {}):
+            raise KeyError("random/torch")
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, MatchError):
+            raise
+        raise CheckpointError(f"the checkpoint lacks what a run needs ({type(error).__name__}: {error})") from error
+
+    checkpoint.fill(trainer.model, network, state["network"])
     trainer.optimizer.load_state_dict(optimizer)
-    run = state["trainer"]
-    trainer.epoch, trainer.batch, trainer._in_epoch = run["epoch"], run["batch"], run["in_epoch"]
-    trainer._stopped, trainer.base_lr = run["stopped"], run["base_lr"]
-    trainer.tally = Tally(trainer.loss)
-    trainer.tally.total, trainer.tally.weight, trainer.tally.examples = run["tally"]
-    trainer._epoch_from = (run["epoch_from"][0], run["epoch_from"][1])
-    trainer.best.load_state_dict(state["best"], parts.get("best", {}).get("weights"))
-    if trainer.schedule is not None:
-        trainer.schedule.load_state_dict(state["schedule"])
-    trainer.history = TrainerRunResult.from_dict(state["history"])
-    for callback, saved in zip(trainer.callbacks.all, state["callbacks"], strict=True):
+    vars(trainer).update(position)
+    trainer.tally, trainer.history, trainer.schedule = tally, history, schedule
+    trainer.best.load_state_dict(state["best"], best)
+    for callback, (_, saved) in zip(trainer.callbacks.saved, state["callbacks"], strict=True):
         callback.load_state_dict(saved)
-    trainer._resumed = parts["random"]
-    trainer._epoch_random = parts.get("epoch_random", {})
-    trainer._loader_start = parts.get("loader", {}).get("start")
+    trainer.resumed, trainer.epoch_random = parts["random"], parts.get("epoch_random", {})
+    trainer.last_finite = Snapshot(trainer.optimizer)
+    trainer.forget_accumulated()
+
+
+def numbers(batches: Iterable[Any]) -> dict[str, Tensor]:
+    """The state of all random numbers that a run draws from: everybody's, and the loader's own generators."""
+    return random_state() | {f"loader:{index}": own.get_state() for index, own in enumerate(_own_generators(batches))}
+
+
+def set_numbers(state: dict[str, Tensor], batches: Iterable[Any]) -> None:
+    """Go on from what `numbers` gave."""
+    set_random_state(state)
+    for index, own in enumerate(_own_generators(batches)):
+        if f"loader:{index}" in state:
+            own.set_state(state[f"loader:{index}"])
+
+
+def _own_generators(batches: Iterable[Any]) -> list[Generator]:
+    """Of lincoln's DataLoader or torch's, whose sampler may have one too."""
+    found = [getattr(batches, "generator", None), getattr(getattr(batches, "sampler", None), "generator", None)]
+    return [generator for generator in found if isinstance(generator, Generator)]
+
+
+def _settings(trainer: Trainer) -> State:
+    """What must not change in the middle of an epoch."""
+    config = trainer.config
+    return {
+        "train_minibatch_size": config.train_minibatch_size,
+        "accumulate": config.accumulate,
+        "shuffle_minibatches": config.shuffle_minibatches,
+    }
+
+
+def _refuse_other_makes(trainer: Trainer, state: State) -> None:
+    pairs = [
+        ("optimizer", state["optimizer"].get("class"), type(trainer.optimizer).__name__),
+        ("schedule", state["schedule"] is not None, trainer.schedule is not None),
+        ("callbacks", [name for name, _ in state["callbacks"]], [type(c).__name__ for c in trainer.callbacks.saved]),
+    ]
+    if state["position"]["in_epoch"]:
+        pairs += [(name, value, _settings(trainer)[name]) for name, value in state["settings"].items()]
+    for what, saved, own in pairs:
+        if saved != own:
+            raise MatchError(f"the checkpoint's run has {what} {saved}, this trainer's {own}: make the trainer as it was")

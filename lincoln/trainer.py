@@ -30,7 +30,7 @@ from lincoln.losses import Loss, evaluating
 from lincoln.metrics import Metric
 from lincoln.optim import Optimizer
 from lincoln.progress import shown_by
-from lincoln.seeding import random_state, seeded, set_random_state
+from lincoln.seeding import seeded
 from lincoln.steps import clip, evaluate
 
 Data = Dataset | Iterable[Batch]
@@ -73,7 +73,7 @@ class Trainer:
         self.val_dataset = val_dataset
         self.callbacks = Callbacks((*callbacks, *shown_by(config)))
         self.metric = metric
-        self.loader = loader or partial(DataLoader, shuffle=config.shuffle_minibatches)
+        self.loader = loader
         self.schedule = copy.deepcopy(config.schedule)
         self.history = TrainerRunResult(metric=getattr(metric, "__name__", "metric"))
         self.epoch = 0
@@ -84,14 +84,18 @@ class Trainer:
         """The loss over the examples seen in training."""
         self.best = Best(config.min_delta)
         self.base_lr = self.optimizer.lr
+        self.in_epoch = False
+        self.stopped = ""
+        """Why the run is to end before its last epoch, if it is."""
+        self.epoch_from = (0.0, 0.0)
+        """The tally when this epoch began."""
+        self.epoch_random: dict[str, Tensor] = {}
+        """The random numbers when this epoch began, if they are to be saved."""
+        self.resumed: dict[str, Tensor] | None = None
+        """The random numbers that a resumed run goes on from."""
+        self.last_finite = Snapshot(self.optimizer)
         self._prepared: int | None = None
-        self._in_epoch = False
-        self._stopped = ""
-        self._epoch_from = (0.0, 0.0)  # the tally when this epoch began
-        self._epoch_random: dict[str, Tensor] = {}  # and the random numbers, if they are to be saved
-        self._resumed: dict[str, Tensor] | None = None  # random numbers to go on from
-        self._loader_start: Tensor | None = None
-        self._last_finite = Snapshot(self.optimizer)
+        self._started = time.perf_counter()
         self._micro: list[float | Tensor] = []  # weights of the minibatches added up for the step under way
         self._added = torch.empty(0)
 
@@ -99,21 +103,27 @@ class Trainer:
 
     def train(self) -> TrainerRunResult:
         """Run the epochs that are left. Returns the history."""
-        start = time.perf_counter()
+        if self.in_epoch and self.resumed is None:
+            raise StateError(
+                f"this run was interrupted in epoch {self.epoch}: go on from a checkpoint with resume(), or make another"
+            )
+        self._refuse_used_folder()
+        self._started = time.perf_counter() - self.history.seconds
         try:
             with torch.inference_mode(), seeded(self.config.seed):
                 self.prepare()
                 self._build()
                 self.model.train()
-                train_batches, val_batches = self._train_batches, self._val_batches
-                if self._resumed is not None:
-                    set_random_state(self._resumed)
+                train_batches, val_batches = self.train_batches, self._val_batches
+                if self.resumed is not None:
+                    resuming.set_numbers(self.resumed, train_batches)
                 self.callbacks.call("train_begin", self)
-                while self._in_epoch or (self.epoch < self.config.num_epochs and not self._stopped):
-                    self._train_epoch(train_batches)
+                while self.in_epoch or (self.epoch < self.config.num_epochs and not self.stopped):
+                    if not self._train_epoch(train_batches):
+                        break
                     if self.metric is not None and self.config.measure_training:
                         _, targets, predictions = self._evaluate(train_batches, self.train_dataset)
-                        self.history.metrics.append((self.epoch, self.metric(targets, predictions)))
+                        self.history.metrics.append((self.epoch, self._measure(targets, predictions)))
                     if val_batches is not None:
                         self.validation_step(val_batches)
                     self._end_epoch()
@@ -123,7 +133,7 @@ class Trainer:
             self.callbacks.close()
             for _, layer in self.model.named_layers():
                 layer.settle()
-            self.history.seconds += time.perf_counter() - start
+            self.history.seconds = self.seconds
         return self.history
 
     def train_step(self, *batch: Tensor) -> Tensor:
@@ -142,88 +152,109 @@ class Trainer:
         loss, targets, predictions = self._evaluate(batches, self.val_dataset)
         self.history.val_losses.append(loss)
         if self.metric is not None:
-            self.history.val_metrics.append(self.metric(targets, predictions))
+            self.history.val_metrics.append(self._measure(targets, predictions))
 
     def _evaluate(self, batches: Iterable[Batch], data: Data | None) -> tuple[float, Tensor, Tensor]:
         before = None
         if _checked_whole(batches, data):
-            batches = DataLoader(batches.dataset, batches.batch_size)  # in order
+            batches = DataLoader(
+                batches.dataset, batches.batch_size, device=batches.device, copy_budget=batches.copy_budget
+            )
         else:
-            before = random_state()  # torch's DataLoader draws a number even when it does not shuffle
+            before = resuming.numbers(batches)  # torch's DataLoader draws a number even when it does not shuffle
         with _targets_checked(self.loss, data, batches):
             result = evaluate(self.loss, batches)
         if before is not None:
-            set_random_state(before)
+            resuming.set_numbers(before, batches)
         return result
 
+    def _measure(self, targets: Tensor, predictions: Tensor) -> float:
+        """The metric as a number; on decided classes, if it says that it wants classes."""
+        assert self.metric is not None
+        if getattr(self.metric, "on_classes", False):
+            predictions = self.loss.decide(predictions)
+        return float(self.metric(targets, predictions))
+
     def stop(self, why: str) -> None:
-        """End the run after the current step."""
-        self._stopped = why
+        """End the run after the current step. What there is of the epoch counts as an epoch."""
+        self.stopped = why
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of the run so far."""
+        return time.perf_counter() - self._started
 
     @property
     def stopping(self) -> bool:
         """Whether the run is about to end before its last epoch."""
-        return bool(self._stopped)
+        return bool(self.stopped)
 
     @property
     def epoch_fraction(self) -> float:
         """How much of the present epoch is done, where that can be known; else 0 until it is done."""
-        if not self._in_epoch:
+        if not self.in_epoch:
             return 1.0
-        length = len(self._train_batches) if isinstance(self._train_batches, Sized) else 0
+        length = len(self.train_batches) if isinstance(self.train_batches, Sized) else 0
         return self.batch / length if length else 0.0
 
     # ---- An epoch
 
-    def _train_epoch(self, batches: Iterable[Batch]) -> None:
-        resuming = self._in_epoch
-        if not resuming:
-            self.epoch += 1
-            self.batch = 0
-            self._in_epoch = True
-            self._epoch_from = self.tally.read()
-            self._epoch_random = random_state() if self.config.checkpoint_folder is not None else {}
-            self.callbacks.call("epoch_begin", self)
-        step_begin, step_end = self.callbacks.at["step_begin"], self.callbacks.at["step_end"]
-        interval = self.config.checkpoint_interval
+    def _train_epoch(self, batches: Iterable[Batch]) -> bool:
+        """The steps of an epoch, or what an interruption left of it. False if it was stopped before it began."""
+        left = batches
+        if self.in_epoch:
+            left = self._rest(batches)
+        else:
+            self._begin_epoch()
         with _targets_checked(self.loss, self.train_dataset, batches):
-            for batch in self._rest(batches) if resuming else batches:
-                if self._stopped:
+            for batch in left:
+                if self.stopped and not self._micro:
                     break
                 if not self._micro:
-                    for method in step_begin:
+                    for method in self.callbacks.at["step_begin"]:
                         method(self)
                 loss = self.train_step(*batch)
                 self.tally.add(loss, *batch)
                 self.batch += 1
-                if self._micro:
-                    continue
-                for method in step_end:
-                    method(self)
-                if interval is not None and self.history.steps % interval == 0:
-                    self.save()
+                if not self._micro:
+                    self._end_step()
             if self._micro:  # the epoch's last batches make a smaller step
                 self._update()
-                for method in step_end:
-                    method(self)
+                self._end_step()
         total, seen = self.tally.read()
-        if seen == self._epoch_from[1]:
-            raise DataError("the training data gave no batches: an iterator is used up by one epoch; pass a list or loader")
-        self._look((total - self._epoch_from[0]) / (seen - self._epoch_from[1]))
+        if seen == self.epoch_from[1]:
+            if not self.stopped:
+                raise DataError("the training data gave no batches")
+            self.epoch, self.in_epoch = self.epoch - 1, False
+            return False
+        self._look((total - self.epoch_from[0]) / (seen - self.epoch_from[1]))
+        return True
+
+    def _begin_epoch(self) -> None:
+        self.epoch += 1
+        self.batch = 0
+        self.in_epoch = True
+        self.epoch_from = self.tally.read()
+        if self.config.checkpoint_folder is not None:
+            self.epoch_random = resuming.numbers(self.train_batches)
+        self.callbacks.call("epoch_begin", self)
+
+    def _end_step(self) -> None:
+        for method in self.callbacks.at["step_end"]:
+            method(self)
+        interval = self.config.checkpoint_interval
+        if interval is not None and self.history.steps % interval == 0:
+            self.save()
 
     def _rest(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """The batches that an interrupted epoch has left."""
-        if isinstance(batches, DataLoader):
-            batches.load_state_dict({"position": self.batch, "start": self._loader_start})
-            yield from batches
-            return
-        now = random_state()  # any other iterable: give it the epoch's random numbers again, and pass over what is done
-        set_random_state(self._epoch_random)
-        rest = islice(iter(batches), self.batch, None)
-        first = list(islice(rest, 1))
-        set_random_state(now)
-        yield from first
-        yield from rest
+        """The batches that an interrupted epoch has left: its random numbers again, and what is done passed over."""
+        now = resuming.numbers(batches)
+        resuming.set_numbers(self.epoch_random, batches)
+        running = iter(batches)
+        for _ in islice(running, self.batch):
+            pass
+        resuming.set_numbers(now, batches)
+        return running
 
     def _end_epoch(self) -> None:
         history, config = self.history, self.config
@@ -235,7 +266,7 @@ class Trainer:
         improved = self.best.observe(watched, self.model.flatten()[0] if keeps_weights else None)
         if config.patience is not None and self.best.epochs_since >= config.patience:
             self.stop(f"no better loss in {config.patience} epochs (patience)")
-        self._in_epoch = False
+        self.in_epoch = False
         self.callbacks.call("epoch_end", self)
         if config.checkpoint_folder is not None and (config.checkpoint_interval is None or improved):
             self.save(best=improved)
@@ -243,34 +274,34 @@ class Trainer:
     def _look(self, loss: float) -> None:
         """Once an epoch: note the loss and keep the weights, if they are finite."""
         self.check_finite(loss)
-        self._last_finite.take()
+        self.last_finite.take(f"the end of epoch {self.epoch}")
         self.history.losses.append(loss)
 
     def check_finite(self, loss: float) -> None:
         """If the loss or the weights are not finite, go back to when they last were, and raise DivergenceError."""
-        if math.isfinite(loss) and self._last_finite.possible():
+        if math.isfinite(loss) and self.last_finite.possible():
             return
-        rate = self.optimizer.lr
-        self._last_finite.restore()
-        last = f"the end of epoch {self.epoch - 1}" if self.epoch > 1 else "the start"
+        rate, step = self.optimizer.lr, self.history.steps
+        self.last_finite.restore()
         raise DivergenceError(
-            f"training diverged in epoch {self.epoch}: loss {loss:g}, learning rate {rate:g}. The network is "
-            f"back at the weights of {last}. Lower the learning rate, standardize the features, or clip the gradient"
+            f"training diverged in epoch {self.epoch}: loss {loss:g}, learning rate {rate:g}. The network is back at the "
+            f"weights of {self.last_finite.when} (this is step {step}). Lower the learning rate, standardize the features, "
+            f"or clip the gradient"
         )
 
     def _finish(self) -> None:
         if self.best.weights is not None:
             self.model.flatten()[0].copy_(self.best.weights)
-        self.history.stopped = self._stopped or f"all {self.config.num_epochs} epochs done"
+        self.history.stopped = self.stopped or f"all {self.config.num_epochs} epochs done"
 
     # ---- A step
 
     def _update(self) -> None:
         config = self.config
-        if not self._last_finite.taken:
-            if not self._last_finite.possible():
+        if not self.last_finite.taken:
+            if not self.last_finite.possible():
                 raise StateError("the network's weights are not finite before the first step: make or load them anew")
-            self._last_finite.take()
+            self.last_finite.take("the start" if self.history.steps == 0 else f"step {self.history.steps}")
         if self._micro:
             whole = 1.0 if self.loss.reduction == "sum" else sum(self._micro)
             self.model.flatten()[1].copy_(self._added / whole)
@@ -282,6 +313,10 @@ class Trainer:
             self.optimizer.lr = self.base_lr * self.schedule(count)
         self.optimizer.step()
         self.history.steps += 1
+
+    def forget_accumulated(self) -> None:
+        """Drop what has been added up for a step that will not be."""
+        self._micro.clear()
 
     def _add_up(self, batch: Batch) -> None:
         """Add this minibatch's gradient to those before it, weighted as one large batch would weigh it."""
@@ -307,11 +342,15 @@ class Trainer:
             outputs = 0
             if isinstance(train, Dataset):
                 data, outputs = self._ready(train)
-                train = self.loader(data, self.config.train_minibatch_size)
+                loader = self.loader or partial(
+                    DataLoader, shuffle=self.config.shuffle_minibatches, device=self._other_device(data)
+                )
+                train = loader(data, self.config.train_minibatch_size)
             if isinstance(validation, Dataset):
                 assert self.config.val_minibatch_size is not None
-                validation = DataLoader(self._ready(validation, "validation ")[0], self.config.val_minibatch_size)
-            self._train_batches, self._val_batches = train, validation
+                data, _ = self._ready(validation, "validation ")
+                validation = DataLoader(data, self.config.val_minibatch_size, device=self._other_device(data))
+            self.train_batches, self._val_batches = train, validation
             self._prepared = outputs
         return self._prepared
 
@@ -328,7 +367,7 @@ class Trainer:
         with seeded(None if built else 0), torch.inference_mode():
             probe = self.model if built else copy.deepcopy(self.model)  # bad data must not shape the network
             with evaluating(probe):
-                output = probe(features[:1])
+                output = probe(features[:1].to(self._other_device(dataset) or features.device))
         prediction = output.expand(len(features), *output.shape[1:])
         matched = self.loss.match(prediction, targets)
         self.loss.check(matched, output.shape[-1])
@@ -337,41 +376,68 @@ class Trainer:
     def _build(self) -> None:
         if isinstance(self.train_dataset, Dataset):
             with evaluating(self.model):
-                self.model(self.train_dataset.tensors[0][:1])
+                features = self.train_dataset.tensors[0][:1]
+                self.model(features.to(self._other_device(self.train_dataset) or features.device))
+
+    def _other_device(self, dataset: Dataset) -> torch.device | None:
+        """Where the network is, if the data are elsewhere."""
+        own = next(self.model.parameters(), None)
+        device = self.model._device if own is None else own.device
+        return None if device is None or device == dataset.tensors[0].device else device
 
     # ---- Saving and going on
 
     def save(self, best: bool = False) -> Path:
         """Save the whole run in the config's checkpoint folder, as it stands between two steps. Returns the file's path."""
-        if self.config.checkpoint_folder is None:
-            raise ArgumentError("Trainer: no checkpoint_folder in the config to save to")
-        folder = Path(self.config.checkpoint_folder)
+        folder = self._folder()
+        if not self.last_finite.possible():
+            self.check_finite(math.nan)  # weights that are not finite take no good checkpoint's place
         tensors, state = resuming.capture(self)
-        path = checkpoint.write(folder / f"step-{self.history.steps:09d}.safetensors", tensors, state)
         if best:
             checkpoint.write(folder / "best.safetensors", tensors, state)
+        path = checkpoint.write(folder / f"step-{self.history.steps:09d}.safetensors", tensors, state)
         checkpoint.prune(folder, self.config.keep_checkpoints)
         return path
 
     def resume(self, path: str | Path | None = None) -> Path:
         """Go on from a checkpoint, by default the newest in the config's folder; returns its path. Then call `train()`.
 
-        A run that goes on ends as it would have without the interruption, bit by bit. A damaged checkpoint is passed over
-        with a warning for the one before it. CheckpointError if none is left; MatchError, with nothing changed, for
-        the checkpoint of another network or optimizer.
+        A run that goes on ends as it would have without the interruption, bit by bit, if the trainer was made alike (only
+        `num_epochs` and what is shown may differ; the learning rate is the checkpoint's). A damaged checkpoint is passed
+        over with a warning for the one before it, and set aside under another name. CheckpointError if none is left;
+        MatchError, with nothing changed, for the checkpoint of another network, optimizer or make of run.
         """
-        path = Path(path or self.config.checkpoint_folder or "")
+        path = Path(path) if path is not None else self._folder()
+        damaged: list[Path] = []
         for candidate in checkpoint.candidates(path):
             try:
                 tensors, state = checkpoint.read(candidate)
             except CheckpointError as error:
-                if path.is_file():
+                if not path.is_dir():
                     raise
                 warnings.warn(f"{error}; going back to the checkpoint before it", stacklevel=2)
+                damaged.append(candidate)
                 continue
             resuming.restore(self, tensors, state)
+            for bad in damaged:
+                bad.rename(bad.with_name(f"{bad.name}.damaged"))
             return candidate
-        raise CheckpointError(f"{path or 'checkpoint_folder is None'}: no checkpoint that can be read")
+        raise CheckpointError(f"{path}: no checkpoint that can be read")
+
+    def _folder(self) -> Path:
+        if self.config.checkpoint_folder is None:
+            raise ArgumentError("Trainer: the config has no checkpoint_folder")
+        return Path(self.config.checkpoint_folder)
+
+    def _refuse_used_folder(self) -> None:
+        """A run that starts anew must not mix its checkpoints with those of another: the newer of the two would win."""
+        if self.config.checkpoint_folder is not None and self.history.steps == 0 and self.resumed is None:
+            old = checkpoint.candidates(self._folder()) if self._folder().is_dir() else []
+            if old:
+                raise CheckpointError(
+                    f"{self._folder()} holds the checkpoints of an earlier run ({old[0].name} is the newest): go on from "
+                    f"them with resume(), or choose another checkpoint_folder, or remove them"
+                )
 
 
 def _checked_whole(batches: Iterable[Batch], data: Data | None) -> TypeGuard[DataLoader]:

@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import os
 import signal
+import stat
 import subprocess
 import time
 from functools import partial
@@ -18,7 +19,7 @@ from safetensors.torch import save_file
 import lincoln as lnc
 from lincoln import checkpoint, schedules
 from lincoln.callbacks import WeightRecorder
-from lincoln.errors import CheckpointError, MatchError, StateError
+from lincoln.errors import ArgumentError, CheckpointError, DivergenceError, MatchError, StateError
 from lincoln.layers import Dense, Layer, Linear, ReLU, Sequential, Softmax
 
 X = torch.randn(44, 3, generator=torch.Generator().manual_seed(0))
@@ -70,7 +71,9 @@ def outcome(run):
 
 
 class Interrupt(lnc.Callback):
-    """Raise after a given step, as a user's Ctrl-C would."""
+    """Raise after a given step, as a user's Ctrl-C would. No part of the run: nothing of it need be there on resuming."""
+
+    saved = False
 
     def __init__(self, step):
         self.step = step
@@ -80,13 +83,9 @@ class Interrupt(lnc.Callback):
             raise KeyboardInterrupt
 
 
-class Quiet(lnc.Callback):
-    """Takes the place of Interrupt in the run that goes on."""
-
-
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_resume_after_every_single_step(tmp_path, optimizer):
-    whole = trainer(None, optimizer=optimizer, callbacks=[Quiet()])
+    whole = trainer(None, optimizer=optimizer)
     whole.train()
     assert whole.history.steps == 12
     for step in range(1, 12):
@@ -95,7 +94,7 @@ def test_resume_after_every_single_step(tmp_path, optimizer):
         with pytest.raises(KeyboardInterrupt):
             interrupted.train()
         torch.rand(step)  # another process has drawn other numbers
-        resumed = trainer(folder, optimizer=optimizer, callbacks=[Quiet()])
+        resumed = trainer(folder, optimizer=optimizer)
         assert resumed.resume().name == f"step-{step:09d}.safetensors"
         assert resumed.history.steps == step
         resumed.train()
@@ -124,7 +123,7 @@ def torch_loader(**settings):
 )
 def test_resume_with_other_settings(tmp_path, change):
     torch.manual_seed(5)
-    whole = trainer(None, callbacks=[Quiet()], **{"interval": None} | change)
+    whole = trainer(None, **{"interval": None} | change)
     whole.train()
     for step in (1, 2, 3, 5, 7):
         folder = tmp_path / str(step)
@@ -136,7 +135,7 @@ def test_resume_with_other_settings(tmp_path, change):
             torch.rand(step)
         if not list(folder.glob("step-*")):
             continue
-        resumed = trainer(folder, callbacks=[Quiet()], **change)
+        resumed = trainer(folder, **change)
         resumed.resume()
         resumed.train()
         assert outcome(resumed) == outcome(whole)
@@ -146,16 +145,15 @@ def test_a_loader_with_its_own_generator(tmp_path):
     def loader():
         return lnc.DataLoader(DATA, 8, shuffle=True, generator=torch.Generator().manual_seed(9))
 
-    whole = trainer(None, train=loader(), callbacks=[Quiet()])
+    whole = trainer(None, train=loader())
     whole.train()
     for step in (1, 4, 6):
         with pytest.raises(KeyboardInterrupt):
             trainer(tmp_path / str(step), train=loader(), callbacks=[Interrupt(step)]).train()
-        resumed = trainer(tmp_path / str(step), train=loader(), callbacks=[Quiet()])
+        resumed = trainer(tmp_path / str(step), train=loader())
         resumed.resume()
         resumed.train()
-        if step != 4:  # between epochs such a generator's state is its owner's to keep
-            assert outcome(resumed) == outcome(whole)
+        assert outcome(resumed) == outcome(whole)
 
 
 def test_callbacks_remember(tmp_path):
@@ -164,7 +162,7 @@ def test_callbacks_remember(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         trainer(tmp_path, callbacks=[WeightRecorder(), Interrupt(6)]).train()
     recorder = WeightRecorder()
-    resumed = trainer(tmp_path, callbacks=[recorder, Quiet()])
+    resumed = trainer(tmp_path, callbacks=[recorder])
     resumed.resume()
     resumed.train()
     assert len(recorder.path) == 4
@@ -273,11 +271,11 @@ def test_the_newest_damaged_falls_back_to_the_one_before(tmp_path):
     files = checkpoint.candidates(tmp_path)
     assert [path.name for path in files] == [f"step-{step:09d}.safetensors" for step in (6, 5, 4)], "the last 3 are kept"
     files[0].write_bytes(files[0].read_bytes()[:-1])
-    resumed = trainer(tmp_path, callbacks=[Quiet()])
+    resumed = trainer(tmp_path)
     with pytest.warns(UserWarning, match=r"step-000000006.safetensors: damaged.*going back to the checkpoint before it"):
         assert resumed.resume() == files[1]
     resumed.train()
-    whole = trainer(None, callbacks=[Quiet()])
+    whole = trainer(None)
     whole.train()
     assert outcome(resumed) == outcome(whole)
     for path in checkpoint.candidates(tmp_path):
@@ -286,9 +284,9 @@ def test_the_newest_damaged_falls_back_to_the_one_before(tmp_path):
         resumed.resume(path)
     with pytest.warns(UserWarning, match="damaged"), pytest.raises(CheckpointError, match="no checkpoint that can be read"):
         resumed.resume()
-    with pytest.warns(UserWarning, match="cannot be read"), pytest.raises(CheckpointError, match="no checkpoint"):
+    with pytest.raises(CheckpointError, match="cannot be read"):
         trainer(tmp_path / "nowhere").resume()
-    with pytest.raises(CheckpointError, match="no checkpoint that can be read"):
+    with pytest.raises(ArgumentError, match="the config has no checkpoint_folder"):
         trainer(None).resume()
 
 
@@ -463,12 +461,12 @@ def test_another_version(tmp_path, monkeypatch):
 @pytest.mark.parametrize("built", [False, True])
 def test_the_checkpoint_of_another_network(tmp_path, built):
     trainer(tmp_path, interval=None).train()
-    config = lnc.TrainerConfig(checkpoint_folder=tmp_path, progress=None)
     network = Sequential(Dense(7, "tanh"), Noise(), Dense(1))
     if built:
         network(X)
         before = network.state_dict()
-    other = lnc.Trainer(network, config, lnc.LogLoss, lnc.Adam, DATA)
+    settings = lnc.TrainerConfig(checkpoint_folder=tmp_path, progress=None, schedule=schedules.cosine(12, warmup=3))
+    other = lnc.Trainer(network, settings, lnc.LogLoss, lnc.Adam, DATA)
     with pytest.raises(MatchError, match=r"it has Sequential\(Dense\(size=6.*this has Sequential\(Dense\(size=7"):
         other.resume()
     assert (other.epoch, other.history.steps, other.optimizer.steps) == (0, 0, 0)
@@ -491,40 +489,61 @@ def test_another_width_of_input(tmp_path):
 
 def test_another_optimizer_or_other_callbacks(tmp_path):
     trainer(tmp_path, interval=None, optimizer="adam").train()
-    with pytest.raises(MatchError, match="the checkpoint is of Adam, this trainer has SGD"):
+    with pytest.raises(MatchError, match="the checkpoint's run has optimizer Adam, this trainer's SGD"):
         trainer(tmp_path, optimizer="sgd").resume()
-    with pytest.raises(MatchError, match="0 callbacks, this trainer has 1"):
-        trainer(tmp_path, callbacks=[Quiet()]).resume()
+    with pytest.raises(MatchError, match=r"callbacks \[\], this trainer's \['WeightRecorder'\]"):
+        trainer(tmp_path, callbacks=[WeightRecorder()]).resume()
+    with pytest.raises(MatchError, match="schedule True, this trainer's False"):
+        trainer(tmp_path, schedule=None).resume()
     lnc.save(tmp_path / "net.safetensors", lnc.load(tmp_path / "best.safetensors", layers=[Noise]))
     with pytest.raises(CheckpointError, match="without the training run"):
         trainer(tmp_path).resume(tmp_path / "net.safetensors")
 
 
-@pytest.mark.parametrize("what", ["missing", "extra", "misshapen"])
-def test_tensors_that_do_not_fit(tmp_path, what):
-    """A file that is whole, and whose checksum holds, but whose tensors are not the network's."""
-    run = trainer(tmp_path, interval=None)
-    run.train()
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        ("missing", "0.linear.B is missing"),
+        ("extra", "9.W is unknown"),
+        ("misshapen", r"0.linear.B has shape \(1, 7\), wanted \(1, 6\)"),
+        ("best", r"best/weights has shape \(3,\)"),
+        ("numbers", "lacks what a run needs"),
+        ("history", "lacks what a run needs"),
+    ],
+)
+def test_tensors_that_do_not_fit(tmp_path, optimizer, what, message):
+    """A file that is whole, and whose checksum holds, but that does not hold what it should."""
+    trainer(tmp_path, interval=None, optimizer=optimizer).train()
     tensors, state = checkpoint.read(checkpoint.candidates(tmp_path)[0])
     if what == "missing":
         del tensors["network/0.linear.B"]
     elif what == "extra":
         tensors["network/9.W"] = torch.ones(1)
-    else:
+    elif what == "misshapen":
         tensors["network/0.linear.B"] = torch.ones(1, 7)
+    elif what == "best":
+        tensors["best/weights"] = torch.ones(3)
+    elif what == "numbers":
+        del tensors["random/torch"]
+    else:
+        del state["history"]
     path = checkpoint.write(tmp_path / "odd.safetensors", tensors, state)
-    other = trainer(tmp_path)
-    other.model(X)
-    before = other.model.flatten()[0].clone()
-    with pytest.raises(MatchError):
-        other.resume(path)
-    assert torch.equal(other.model.flatten()[0], before)
-    assert other.history.steps == other.optimizer.steps == 0
-    if what != "misshapen":
-        fresh = trainer(tmp_path)
-        with pytest.raises(MatchError):
-            fresh.resume(path)
-        assert not list(fresh.model.parameters())
+    for built in (True, False):
+        other = trainer(tmp_path, optimizer=optimizer)
+        if built:
+            other.model(X)
+            before = other.model.flatten()[0].clone()
+        with pytest.raises((MatchError, CheckpointError), match=message):
+            other.resume(path)
+        if built:
+            assert torch.equal(other.model.flatten()[0], before)
+        else:
+            assert not list(other.model.parameters())
+        assert other.history.steps == other.optimizer.steps == other.epoch == 0
+    if what in ("missing", "extra", "misshapen"):
+        with pytest.raises(CheckpointError, match=message):
+            lnc.load(path, layers=[Noise])
 
 
 def test_a_disk_that_is_really_full(tmp_path):
@@ -547,3 +566,209 @@ def test_a_disk_that_is_really_full(tmp_path):
         assert sorted(item.name for item in disk.iterdir()) == ["filler", "net.safetensors"]
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+# ---- Runs and their folders
+
+
+def test_a_new_run_keeps_out_of_an_old_runs_folder(tmp_path):
+    trainer(tmp_path, interval=None).train()
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(CheckpointError, match=r"holds the checkpoints of an earlier run \(step-000000012"):
+        trainer(tmp_path, epochs=1).train()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_damaged_checkpoints_are_set_aside(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        trainer(tmp_path, callbacks=[Interrupt(8)]).train()
+    for path in checkpoint.candidates(tmp_path)[:2]:
+        path.write_bytes(b"damaged")
+    resumed = trainer(tmp_path)
+    with pytest.warns(UserWarning, match="damaged"):
+        resumed.resume()
+    resumed.train()
+    assert sorted(path.name for path in tmp_path.glob("*.damaged")) == [
+        "step-000000007.safetensors.damaged",
+        "step-000000008.safetensors.damaged",
+    ]
+    assert checkpoint.candidates(tmp_path)[0].name == "step-000000012.safetensors"
+    lnc.load(checkpoint.candidates(tmp_path)[0], layers=[Noise])
+
+
+def test_an_interrupted_run_is_not_trained_on_without_resuming(tmp_path):
+    run = trainer(tmp_path, callbacks=[Interrupt(2)])
+    with pytest.raises(KeyboardInterrupt):
+        run.train()
+    with pytest.raises(StateError, match="interrupted in epoch 1: go on from a checkpoint with resume"):
+        run.train()
+    run.callbacks.at["step_end"].clear()
+    run.resume()
+    run.train()
+    whole = trainer(None)
+    whole.train()
+    assert outcome(run) == outcome(whole)
+
+
+class Augmented:
+    """Batches in order, with noise that is drawn batch by batch."""
+
+    def __iter__(self):
+        for start in range(0, 32, 8):
+            x = X[start : start + 8]
+            yield x + 0.1 * torch.randn_like(x), Y[start : start + 8]
+
+
+@pytest.mark.parametrize("kind", ["augmented", "torch's loader with a generator", "a factory of loaders with a generator"])
+def test_loaders_that_draw_numbers_of_their_own(tmp_path, kind):
+    def make(folder, *callbacks):
+        if kind == "a factory of loaders with a generator":
+            run = trainer(folder, callbacks=callbacks)
+            generator = torch.Generator().manual_seed(4)
+            run.loader = partial(lnc.DataLoader, shuffle=True, generator=generator)
+            return run
+        own = torch_loader(shuffle=True, generator=torch.Generator().manual_seed(4))
+        return trainer(folder, train=Augmented() if kind == "augmented" else own, callbacks=callbacks)
+
+    whole = make(None)
+    whole.train()
+    for step in (1, 2, 4, 6, 9):
+        with pytest.raises(KeyboardInterrupt):
+            make(tmp_path / str(step), Interrupt(step)).train()
+        resumed = make(tmp_path / str(step))
+        resumed.resume()
+        resumed.train()
+        assert outcome(resumed) == outcome(whole)
+
+
+def test_weights_that_are_not_finite_are_not_saved(tmp_path):
+    class Explode(lnc.Callback):
+        saved = False
+
+        def step_begin(self, trainer):
+            if trainer.history.steps == 6:
+                trainer.base_lr = float("inf")
+
+    run = trainer(tmp_path, callbacks=[Explode()], clip_norm=None)
+    with pytest.raises(DivergenceError, match="back at the weights of the end of epoch 1"):
+        run.train()
+    resumed = trainer(tmp_path, clip_norm=None)
+    assert resumed.resume().name == "step-000000006.safetensors"
+    resumed.train()
+    whole = trainer(None, clip_norm=None)
+    whole.train()
+    assert outcome(resumed) == outcome(whole)
+
+
+def test_settings_that_must_not_change_within_an_epoch(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        trainer(tmp_path, callbacks=[Interrupt(2)]).train()
+    with pytest.raises(MatchError, match="accumulate 1, this trainer's 2: make the trainer as it was"):
+        trainer(tmp_path, accumulate=2).resume()
+    shown = trainer(tmp_path, progress="lines")
+    shown.resume()
+
+
+def test_a_reduced_rate_is_remembered(tmp_path):
+    def make(folder, *callbacks):
+        schedule = schedules.reduce_on_plateau(0.1, patience=1, threshold=0.9)
+        return trainer(folder, schedule=schedule, epochs=8, patience=None, callbacks=callbacks)
+
+    whole = make(None)
+    rates = whole.train().learning_rates
+    assert len(set(rates)) > 2
+    for step in (13, 18, 22):
+        with pytest.raises(KeyboardInterrupt):
+            make(tmp_path / str(step), Interrupt(step)).train()
+        resumed = make(tmp_path / str(step))
+        resumed.resume()
+        resumed.train()
+        assert outcome(resumed) == outcome(whole)
+
+
+def test_the_best_is_written_before_the_newest(tmp_path, monkeypatch):
+    """A kill between the two must not leave an old best beside a newer run."""
+    order = []
+    write = checkpoint.write
+    monkeypatch.setattr(checkpoint, "write", lambda path, *rest: order.append(path.name) or write(path, *rest))
+    trainer(tmp_path, interval=None, epochs=1).train()
+    assert order == ["best.safetensors", "step-000000004.safetensors"]
+
+
+def test_file_folder_and_name_reach_the_disk_in_order(tmp_path, monkeypatch):
+    calls = []
+    fsync, replace = os.fsync, os.replace
+
+    def note_fsync(descriptor):
+        calls.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note_fsync)
+    monkeypatch.setattr(os, "replace", lambda *paths: calls.append("rename") or replace(*paths))
+    network = Dense(1)
+    network(X)
+    lnc.save(tmp_path / "net.safetensors", network)
+    assert calls == ["file", "rename", "folder"]
+
+
+def test_permissions_and_links(tmp_path):
+    network = Dense(1)
+    network(X)
+    path = lnc.save(tmp_path / "net.safetensors", network)
+    plain = tmp_path / "plain"
+    plain.touch()
+    assert path.stat().st_mode == plain.stat().st_mode
+    path.chmod(0o640)
+    link = tmp_path / "link.safetensors"
+    link.symlink_to(path)
+    lnc.save(link, network)
+    assert link.is_symlink()
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_buffers_are_saved(tmp_path):
+    class Centre(Layer):
+        """y = x - mean of all inputs seen in training."""
+
+        buffers = ("mean",)
+        mean = None
+
+        def _forward(self, input):
+            if self.training:
+                mean = input.mean(0)
+                self.mean = mean if self.mean is None else 0.9 * self.mean + 0.1 * mean
+            return input - (0 if self.mean is None else self.mean)
+
+        def _backward(self, output_grad):
+            return output_grad
+
+    def make(folder, *callbacks):
+        config = lnc.TrainerConfig(3, 8, seed=0, checkpoint_folder=folder, progress=None)
+        return lnc.Trainer(Sequential(Centre(), Dense(1)), config, lnc.LogLoss, lnc.SGD, DATA, VALIDATION, callbacks)
+
+    whole = make(None)
+    whole.train()
+    with pytest.raises(KeyboardInterrupt):
+        make(tmp_path, Interrupt(9)).train()
+    resumed = make(tmp_path)
+    resumed.resume()
+    resumed.train()
+    assert torch.equal(resumed.model[0].mean, whole.model[0].mean)
+    assert outcome(resumed) == outcome(whole)
+    network = lnc.load(checkpoint.candidates(tmp_path)[0], layers=[Centre])
+    assert torch.equal(network.eval()(X), whole.model.eval()(X))
+    assert network.to(torch.float64)[0].mean.dtype == torch.float64
+
+
+def test_stopping(tmp_path):
+    for point, epochs, steps in (("epoch_begin", 1, 4), ("step_begin", 2, 5), ("step_end", 2, 5)):
+
+        def method(self, trainer, point=point):
+            if trainer.history.steps >= 4 and trainer.epoch == 2:
+                trainer.stop("enough")
+
+        stopper = type("Stop", (lnc.Callback,), {point: method})
+        history = trainer(None, callbacks=[stopper()], accumulate=1).train()
+        assert history.stopped == "enough"
+        assert history.epochs == epochs
+        assert history.steps == steps

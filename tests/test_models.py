@@ -593,7 +593,7 @@ def test_class_indices_of_sequences():
     model = Classifier(Dense(3, "softmax"), lnc.CrossEntropy, partial(lnc.Adam, lr=0.1))
     quiet_fit(model, x, y, epochs=100)
     assert model.predict(x).shape == y.shape
-    assert (model.predict(x) == y).mean() > 0.85
+    assert (model.predict(x) == y).mean() > 0.75, "always saying 1 gives 0.5"
 
 
 def test_a_learners_softmax_loss():

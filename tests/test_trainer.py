@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -410,6 +411,7 @@ def test_result_as_a_table_and_a_plot():
     assert frame.index.tolist() == [1, 2, 3]
     assert frame["loss"].tolist() == history.losses == history.train_losses
     assert history.plot().get_xlabel()
+    plt.close("all")
     assert lnc.TrainerRunResult.from_dict(json.loads(json.dumps(history.to_dict()))) == history
 
 

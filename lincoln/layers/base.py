@@ -41,6 +41,9 @@ class Layer:
     suited_init: init.Initializer = init.glorot()
     """What the weights of a `Linear` that feeds this layer are drawn from, unless it was told otherwise."""
 
+    buffers: ClassVar[tuple[str, ...]] = ()
+    """Attributes that hold tensors which are no parameters and yet belong to the layer's state: a running mean, say."""
+
     path: str = ""
     """The layer's place in its network, such as `0.linear`; it names the layer in errors."""
     built: bool = False
@@ -174,6 +177,10 @@ class Layer:
                 layer.saved = layer._shapes = None
                 for tensor in (*layer._own_parameters(), *layer.grad.values()):
                     tensor.data = tensor.data.to(layer._device, layer._dtype)
+                for name in layer.buffers:
+                    if isinstance(getattr(layer, name, None), Tensor):
+                        kept = getattr(layer, name)
+                        setattr(layer, name, kept.to(layer._device, layer._dtype if kept.is_floating_point() else None))
                 if layer._home is not None:
                     layer._home.valid = False
         return self
@@ -191,6 +198,12 @@ class Layer:
         for path, layer in self.named_layers():
             for name in layer._names:
                 yield f"{path}.{name}" if path else name, getattr(layer, name)
+
+    def _named_state(self) -> Iterator[tuple[str, Tensor]]:
+        for path, layer in self.named_layers():
+            for name in (*layer._names, *layer.buffers):
+                if isinstance(getattr(layer, name, None), Tensor):
+                    yield f"{path}.{name}" if path else name, getattr(layer, name)
 
     def children(self) -> Iterator[tuple[str, Layer]]:
         """The layers directly inside this one, with their names: its attributes, and those in lists and dicts of layers."""
@@ -219,13 +232,13 @@ class Layer:
         return self._flat.values, self._flat.grads
 
     def state_dict(self) -> dict[str, Tensor]:
-        """A copy of every parameter, by path."""
+        """A copy of every parameter and buffer, by path."""
         with torch.inference_mode(False):
-            return {path: tensor.clone() for path, tensor in self.named_parameters()}
+            return {path: tensor.clone() for path, tensor in self._named_state()}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Copy `state` into the parameters. Nothing is changed unless all names, shapes and dtypes agree (MatchError)."""
-        own = dict(self.named_parameters())
+        """Copy `state` in. MatchError, with nothing changed, unless all names, shapes and dtypes agree."""
+        own = dict(self._named_state())
         if not own and state:
             raise StateError(f"{self.label}: not built yet; run one forward, then load")
         wrong = [f"{name} is missing" for name in own if name not in state]
