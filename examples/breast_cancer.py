@@ -70,7 +70,7 @@ def train_with_autograd(initial: dict[str, torch.Tensor], x: torch.Tensor, y: to
             loss(network(features), labels).backward()
             optimizer.step()
     seconds = time.perf_counter() - start
-    weights = [part for layer in (hidden, output) for part in (layer.weight.T, layer.bias)]
+    weights = [part for layer in (hidden, output) for part in (layer.weight, layer.bias)]
     return torch.cat([part.detach().reshape(-1) for part in weights]), seconds
 
 

@@ -31,9 +31,10 @@ class Tally:
 
     def add(self, loss: Tensor, features: Tensor, targets: Tensor, weights: Tensor | None = None) -> None:
         """Count a batch and its loss."""
-        self.examples += len(features)
+        examples = features.shape[0]
+        self.examples += examples
         self._losses.append(loss)
-        self._weights.append(len(features) if weights is None else weights.sum())
+        self._weights.append(examples if weights is None else weights.sum())
         if len(self._losses) == _LOOSE:
             self._pack()
 
@@ -65,7 +66,7 @@ class Snapshot:
     def possible(self) -> bool:
         """Whether all parameters are finite; waits for the device."""
         values, _ = self.optimizer.network.flatten()
-        return math.isfinite(torch.linalg.vector_norm(values, torch.inf).item())  # NaN and infinity outdo all others
+        return math.isfinite(values.abs().max().item())  # NaN and infinity outdo all others
 
     def take(self, when: str) -> None:
         """Keep the present state, and the words for when it was."""

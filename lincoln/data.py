@@ -128,8 +128,9 @@ class DataLoader:
         tensors = self._tensors
         if order is not None:
             tensors = tuple(tensor.index_select(0, order) for tensor in tensors)
-        batches = zip(*(torch.split(tensor, self.batch_size) for tensor in tensors), strict=True)
-        return islice(batches, first, len(self))
+        # views, as torch.split gives them, without its check of what autograd allows: there is no autograd
+        parts = [torch.unsafe_split(tensor, self.batch_size) for tensor in tensors]
+        return islice(zip(*parts, strict=True), first, len(self))
 
     def _gather(self, order: Tensor | None, first: int) -> Iterator[Batch]:
         for start in range(first * self.batch_size, len(self) * self.batch_size, self.batch_size):

@@ -67,6 +67,7 @@ class Loss(ABC):
             self._refuse_unbounded()
         network.name_layers()
         self._saved: tuple[Tensor, Tensor, Tensor | float | None] | None = None
+        self._formulas_checked = False  # once is enough: formulas do not change their shapes
         self._watched = [layer for top in self._layers for _, layer in top.named_layers()]
         self._forwards: list[object] = []  # of each of these, what tells this forward from any other
 
@@ -159,11 +160,8 @@ class Loss(ABC):
                     f"with loss.predict(features)"
                 )
         gradient = self._gradient(prediction, target)
-        if gradient.shape != prediction.shape:
-            raise MatchError(
-                f"{type(self).__name__}: gradient returned shape {tuple(gradient.shape)} for a prediction "
-                f"{tuple(prediction.shape)}; wanted the same"
-            )
+        if not self._formulas_checked:
+            self._check_gradient(gradient, prediction)
         if weight is not None:
             gradient = gradient * (_spread(weight, gradient) if isinstance(weight, Tensor) else weight)
         for layer in self._layers[:0:-1]:
@@ -202,11 +200,8 @@ class Loss(ABC):
             if self.check_targets and not torch.compiler.is_compiling():
                 self.check(target, prediction.shape[-1])
             value = self._value(prediction, target)
-            if value.shape != prediction.shape and value.shape != prediction.shape[:-1]:
-                raise MatchError(
-                    f"{type(self).__name__}: value returned shape {tuple(value.shape)} for a prediction "
-                    f"{tuple(prediction.shape)}; wanted one loss for each example, or for each entry"
-                )
+            if not self._formulas_checked:
+                self._check_value(value, prediction)
         except LincolnError:
             raise
         except (RuntimeError, TypeError, AttributeError) as error:
@@ -241,6 +236,21 @@ class Loss(ABC):
             return weight
         total = weight.sum() * examples[1:].numel()
         return weight / total.clamp(min=torch.finfo(weight.dtype).tiny)  # a batch of weight 0 has loss 0
+
+    def _check_value(self, value: Tensor, prediction: Tensor) -> None:
+        if value.shape not in (prediction.shape, prediction.shape[:-1]):
+            raise MatchError(
+                f"{type(self).__name__}: value returned shape {tuple(value.shape)} for a prediction "
+                f"{tuple(prediction.shape)}; wanted one loss for each example, or for each entry"
+            )
+
+    def _check_gradient(self, gradient: Tensor, prediction: Tensor) -> None:
+        if gradient.shape != prediction.shape:
+            raise MatchError(
+                f"{type(self).__name__}: gradient returned shape {tuple(gradient.shape)} for a prediction "
+                f"{tuple(prediction.shape)}; wanted the same"
+            )
+        self._formulas_checked = True
 
     def _explain(self, error: Exception, prediction: Tensor, targets: object) -> LincolnError:
         """The error a user should see when the formulas failed with `error`."""

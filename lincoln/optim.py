@@ -50,9 +50,11 @@ class Optimizer(ABC):
 
     def state_dict(self) -> dict[str, Any]:
         """A copy of what it remembers: `steps`, `lr`, and its vectors, which are absent before the first step."""
-        with torch.inference_mode(False):
-            vectors = {name: getattr(self, name).clone() for name in self.memory if hasattr(self, name)}
-        return {"steps": self.steps, "lr": self.lr} | vectors
+        state: dict[str, Any] = {"steps": self.steps, "lr": self.lr}
+        if self.memory:
+            with torch.inference_mode(False):
+                state |= {name: getattr(self, name).clone() for name in self.memory if hasattr(self, name)}
+        return state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave. MatchError, with nothing changed, if it is another optimizer's or network's."""

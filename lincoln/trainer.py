@@ -206,17 +206,18 @@ class Trainer:
             left = self._rest(batches)
         else:
             self._begin_epoch()
+        step_begin = self.callbacks.at["step_begin"]
+        ends = self.callbacks.at["step_end"] or self.config.checkpoint_interval
         with _targets_checked(self.loss, self.train_dataset, batches):
             for batch in left:
                 if self.stopped and not self._micro:
                     break
-                if not self._micro:
-                    for method in self.callbacks.at["step_begin"]:
-                        method(self)
+                if step_begin and not self._micro:
+                    self.callbacks.call("step_begin", self)
                 loss = self.train_step(*batch)
                 self.tally.add(loss, *batch)
                 self.batch += 1
-                if not self._micro:
+                if ends and not self._micro:
                     self._end_step()
             if self._micro:  # the epoch's last batches make a smaller step
                 self._update()
@@ -240,8 +241,7 @@ class Trainer:
         self.callbacks.call("epoch_begin", self)
 
     def _end_step(self) -> None:
-        for method in self.callbacks.at["step_end"]:
-            method(self)
+        self.callbacks.call("step_end", self)
         interval = self.config.checkpoint_interval
         if interval is not None and self.history.steps % interval == 0:
             self.save()

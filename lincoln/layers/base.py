@@ -135,7 +135,7 @@ class Layer:
             if _explained(error):
                 raise
             raise self._explain(error, "output_grad", output_grad) from error
-        if len(self.grad) != len(self._names):
+        if not self.has_grad and len(self.grad) != len(self._names):
             unknown = ", ".join(sorted(set(self.grad) - set(self._names)))
             raise MatchError(
                 f"{self.label}: self.grad[...] was given {unknown}, but build returned no parameter of that name"

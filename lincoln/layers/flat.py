@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 class Flat:
     """All parameters of a network side by side in `values`, their gradients in `grads`, both (n_parameters,).
 
+    Each lies there as it lies in memory: the W of a `Linear` as its transpose.
+
     The parameters stay the tensors they were; only their memory moves. It stays `valid` until a layer is moved to
     another device or dtype, or is made part of another network's vectors.
 
@@ -55,12 +57,13 @@ class Flat:
 
 
 def _gather(tensors: list[Tensor]) -> Tensor:
-    vector = torch.cat([tensor.reshape(-1) for tensor in tensors])
+    """The tensors' memory, one after another, and each tensor a view of its part, with the strides it had."""
+    vector = torch.cat([tensor.as_strided((tensor.numel(),), (1,)) for tensor in tensors])
     start = 0
     for tensor in tensors:
-        stop = start + tensor.numel()
-        tensor.data = vector[start:stop].view(tensor.shape)
-        start = stop
+        part = vector[start : start + tensor.numel()]
+        tensor.data = part.as_strided(tensor.shape, tensor.stride())
+        start += tensor.numel()
     return vector
 
 
