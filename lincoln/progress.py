@@ -75,7 +75,7 @@ class Speed(Callback):
         return trainer.epoch - 1 + trainer.epoch_fraction if trainer.epoch else 0.0
 
     def numbers(self, trainer: Trainer) -> str:
-        """Losses, metric, learning rate, speed and time left. `*` marks the best value so far."""
+        """Losses, metric, learning rate, speed and time left. `*` marks a loss that is the best so far."""
         history, seconds = trainer.history, time.perf_counter() - self._start
         parts = []
         if history.losses:
@@ -144,7 +144,10 @@ class ProgressDisplay(Speed):
 
 
 def _marked(name: str, values: list[float], best: bool) -> str:
-    return f"{name} {values[-1]:.4f}" + ("*" if best and values[-1] == min(values) else "")
+    if not best:
+        return f"{name} {values[-1]:.4f}"
+    lowest = min(values)
+    return f"{name} {values[-1]:.4f}" + ("*" if values[-1] == lowest else f" (best {lowest:.4f})")
 
 
 def _clock(seconds: float) -> str:

@@ -197,6 +197,59 @@ def test_accuracy_refuses_other_shapes():  # 4-30
         lnc.accuracy(np.zeros(3), np.zeros(2))
 
 
+def test_the_contract_needs_no_repetition():  # 4-06, 4-07, 4-08
+    """Shape checks and caching are the base class's: a layer that writes two lines has them."""
+
+    class Double(Layer):
+        def _forward(self, input):
+            return 2 * input
+
+        def _backward(self, output_grad):
+            return 2 * output_grad
+
+    layer = Double()
+    layer(torch.ones(2, 3))
+    with pytest.raises(MatchError, match=r"output_grad has shape \(3, 2\), the output had \(2, 3\)"):
+        layer.backward(torch.ones(3, 2))
+    assert torch.equal(layer.backward(torch.ones(2, 3)), torch.full((2, 3), 2.0))
+    assert layer.saved is None
+
+
+def test_standardize_constant_column():  # 4-27
+    scaled = lnc.standardize(np.array([[1.0, 5.0], [3.0, 5.0]]))
+    assert scaled.tolist() == [[-1, 0], [1, 0]]
+    assert lnc.standardize(np.array([[5.0, 7.0]]), like=np.array([[1.0, 5.0], [3.0, 5.0]])).tolist() == [[3, 0]]
+
+
+def test_batches_shuffle_and_keep_images():  # 4-28
+    images, labels = np.arange(24.0).reshape(6, 2, 2), np.arange(6)
+    batches = list(lnc.generate_batches(images, labels, size=4, generator=torch.Generator().manual_seed(0)))
+    assert [(tuple(x.shape), tuple(y.shape)) for x, y in batches] == [((4, 2, 2), (4, 1)), ((2, 2, 2), (2, 1))]
+    order = torch.cat([y for _, y in batches])[:, 0]
+    assert order.tolist() != list(range(6))
+    assert torch.equal(torch.cat([x for x, _ in batches])[:, 0, 0], order * 4.0)
+    with pytest.raises(ValueError, match="different numbers of examples"):
+        list(lnc.generate_batches(images, labels[:-1]))
+
+
+def test_gradient_descent_goes_down():  # 4-38: w' = w - lr dL/dw, where the text has a plus
+    x, y = torch.randn(20, 3), torch.ones(20)
+    loss = lnc.LogLoss(Dense(1))
+    optimizer = lnc.SGD(loss.network)
+    values = []
+    for _ in range(5):
+        values.append(loss(x, y).item())
+        loss.backward()
+        optimizer.step()
+    assert values == sorted(values, reverse=True)
+
+
+def test_cross_entropy_moves_every_logit():  # 4-38: not only the positive label's, as the text has it
+    loss = lnc.CrossEntropy(lnc.Softmax())
+    loss(torch.zeros(1, 3), torch.tensor([1]))
+    torch.testing.assert_close(loss.backward(input_grad=True), torch.tensor([[1.0, -2.0, 1.0]]) / 3)
+
+
 def test_import_paths():  # 4-36
     import lincoln
     from lincoln.layers import Dense as D
