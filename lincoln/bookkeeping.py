@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
+from lincoln.layers import Layer
 from lincoln.losses import Loss
 from lincoln.optim import Optimizer
 
@@ -56,12 +57,31 @@ class Tally:
             self._losses.clear()
 
 
+class Weights:
+    """A copy of a network's parameters, as one vector, and of its buffers."""
+
+    def __init__(self, values: Tensor, buffers: dict[str, Tensor]) -> None:
+        self.values = values
+        self.buffers = buffers
+
+    @classmethod
+    def of(cls, network: Layer, buffers: bool = True) -> Self:
+        """A copy of what the network holds now."""
+        kept = {path: tensor.clone() for path, tensor in network.named_buffers()} if buffers else {}
+        return cls(network.flatten()[0].clone(), kept)
+
+    def put_back(self, network: Layer) -> None:
+        network.flatten()[0].copy_(self.values)
+        network.set_buffers(self.buffers)
+
+
 class Snapshot:
-    """A network's parameters and its optimizer's state, as they were when last seen to be finite."""
+    """A network's weights and its optimizer's state, as they were when last seen to be finite."""
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer
         self.taken = False
+        self._has_buffers = any(layer.buffers for _, layer in optimizer.network.named_layers())
 
     def possible(self) -> bool:
         """Whether all parameters are finite; waits for the device."""
@@ -71,13 +91,13 @@ class Snapshot:
     def take(self, when: str) -> None:
         """Keep the present state, and the words for when it was."""
         self.when = when
-        self._values = self.optimizer.network.flatten()[0].clone()
+        self._weights = Weights.of(self.optimizer.network, self._has_buffers)
         self._state = self.optimizer.state_dict()
         self.taken = True
 
     def restore(self) -> None:
         """Go back to the state kept."""
-        self.optimizer.network.flatten()[0].copy_(self._values)
+        self._weights.put_back(self.optimizer.network)
         self.optimizer.load_state_dict(self._state)
 
 
@@ -92,22 +112,22 @@ class Best:
         self.loss = math.inf
         self.mark = math.inf  # the last loss that was progress
         self.epochs_since = 0
-        self.weights: Tensor | None = None
+        self.weights: Weights | None = None
 
-    def observe(self, loss: float, weights: Tensor | None) -> bool:
-        """Whether `loss` is a new best. Then `weights`, if given, are copied."""
+    def observe(self, loss: float, network: Layer | None) -> bool:
+        """Whether `loss` is a new best. Then the weights of the network, if given, are copied."""
         self.epochs_since += 1
         if loss < self.mark - self.min_delta:
             self.mark, self.epochs_since = loss, 0
         if not loss < self.loss:
             return False
         self.loss = loss
-        self.weights = None if weights is None else weights.clone()
+        self.weights = None if network is None else Weights.of(network)
         return True
 
     def state_dict(self) -> dict[str, Any]:
         return {"loss": self.loss, "mark": self.mark, "epochs_since": self.epochs_since}
 
-    def load_state_dict(self, state: dict[str, Any], weights: Tensor | None) -> None:
+    def load_state_dict(self, state: dict[str, Any], weights: Weights | None) -> None:
         self.loss, self.mark, self.epochs_since = state["loss"], state["mark"], state["epochs_since"]
         self.weights = weights

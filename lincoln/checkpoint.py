@@ -97,20 +97,16 @@ def check(network: Layer, tensors: Mapping[str, Tensor], description: dict[str, 
 
 def fill(network: Layer, tensors: Mapping[str, Tensor], description: dict[str, Any]) -> None:
     """Give a network, built or not, the tensors that `check` has passed."""
+    network.name_layers()
+    kinds = {name: kind for name, (kind, _) in description["tensors"].items()}
+    network.set_buffers({name: tensors[name] for name, kind in kinds.items() if kind == "buffer"})
     if any(True for _ in network.parameters()):
         network.load_state_dict(tensors)
         return
-    network.name_layers()
-    layers = dict(network.named_layers())
-    parameters: dict[str, dict[str, Tensor]] = {path: {} for path in layers}
-    for full, (kind, _) in description["tensors"].items():
-        path, _, name = full.rpartition(".")
-        if kind == "parameter":
-            parameters[path][name] = tensors[full]
-        else:
-            setattr(layers[path], name, tensors[full].clone())
-    for path, layer in layers.items():
-        layer.register(parameters[path])
+    for path, layer in network.named_layers():
+        prefix = f"{path}." if path else ""
+        own = [name for name in kinds if kinds[name] == "parameter" and name.rpartition(".")[0] == path]
+        layer.register({name.removeprefix(prefix): tensors[name] for name in own})
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> Path:

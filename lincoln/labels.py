@@ -42,7 +42,7 @@ class Numbers(Encoding):
     """Regression targets: (n,) or (n, n_outputs), and predictions of the same shape."""
 
     def __init__(self, labels: Any) -> None:
-        self.single = as_tensor("labels", labels).dim() == 1
+        self.dims = as_tensor("labels", labels).dim()
 
     def encode(self, labels: Any, name: str = "labels") -> Tensor:
         targets = as_tensor(name, labels)
@@ -51,7 +51,7 @@ class Numbers(Encoding):
 
     def decode(self, targets: Tensor) -> np.ndarray:
         numbers = to_numpy(targets)
-        return numbers[:, 0] if self.single and numbers.ndim == 2 else numbers
+        return numbers[..., 0] if numbers.ndim == self.dims + 1 else numbers
 
     def decide(self, prediction: Tensor, threshold: float = 0.5) -> np.ndarray:
         return self.decode(prediction)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Generator, Tensor
 
 from lincoln import checkpoint
-from lincoln.bookkeeping import Snapshot, Tally
+from lincoln.bookkeeping import Snapshot, Tally, Weights
 from lincoln.errors import CheckpointError, MatchError
 from lincoln.history import TrainerRunResult
 from lincoln.seeding import random_state, set_random_state
@@ -30,8 +30,11 @@ def capture(trainer: Trainer) -> tuple[dict[str, Tensor], State]:
         "optimizer": {name: optimizer.pop(name) for name in trainer.optimizer.memory if name in optimizer},
         "random": numbers(trainer.train_batches),
         "epoch_random": trainer.epoch_random if trainer.in_epoch else {},
-        "best": {} if trainer.best.weights is None else {"weights": trainer.best.weights},
+        "best": {},
     }
+    best = trainer.best.weights
+    if best is not None:
+        groups["best"] = {"weights": best.values} | {f"buffers/{path}": tensor for path, tensor in best.buffers.items()}
     state = {
         "network": checkpoint.describe(trainer.model),
         "optimizer": optimizer | {"class": type(trainer.optimizer).__name__},
@@ -53,7 +56,8 @@ def restore(trainer: Trainer, tensors: dict[str, Tensor], state: State) -> None:
     parts = checkpoint.grouped(tensors)
     _refuse_other_makes(trainer, state)
     try:
-        network, best = parts["network"], parts.get("best", {}).get("weights")
+        network, kept = parts["network"], parts.get("best", {})
+        best = kept.pop("weights", None)
         size = checkpoint.check(trainer.model, network, state["network"])
         optimizer = {name: state["optimizer"][name] for name in ("steps", "lr")} | parts.get("optimizer", {})
         trainer.optimizer.check_state(optimizer, size)
@@ -79,7 +83,8 @@ def restore(trainer: Trainer, tensors: dict[str, Tensor], state: State) -> None:
     trainer.optimizer.load_state_dict(optimizer)
     vars(trainer).update(position)
     trainer.tally, trainer.history, trainer.schedule = tally, history, schedule
-    trainer.best.load_state_dict(state["best"], best)
+    buffers = {path.removeprefix("buffers/"): tensor for path, tensor in kept.items()}
+    trainer.best.load_state_dict(state["best"], None if best is None else Weights(best, buffers))
     for callback, (_, saved) in zip(trainer.callbacks.saved, state["callbacks"], strict=True):
         callback.load_state_dict(saved)
     trainer.resumed, trainer.epoch_random = parts["random"], parts.get("epoch_random", {})

@@ -117,6 +117,7 @@ class Trainer:
                 train_batches, val_batches = self.train_batches, self._val_batches
                 if self.resumed is not None:
                     resuming.set_numbers(self.resumed, train_batches)
+                    self.resumed = None
                 self.callbacks.call("train_begin", self)
                 while self.in_epoch or (self.epoch < self.config.num_epochs and not self.stopped):
                     if not self._train_epoch(train_batches):
@@ -263,7 +264,7 @@ class Trainer:
         if self.schedule is not None:
             self.schedule.observe(watched)
         keeps_weights = config.patience is not None and config.restore_best
-        improved = self.best.observe(watched, self.model.flatten()[0] if keeps_weights else None)
+        improved = self.best.observe(watched, self.model if keeps_weights else None)
         if config.patience is not None and self.best.epochs_since >= config.patience:
             self.stop(f"no better loss in {config.patience} epochs (patience)")
         self.in_epoch = False
@@ -291,7 +292,7 @@ class Trainer:
 
     def _finish(self) -> None:
         if self.best.weights is not None:
-            self.model.flatten()[0].copy_(self.best.weights)
+            self.best.weights.put_back(self.model)
         self.history.stopped = self.stopped or f"all {self.config.num_epochs} epochs done"
 
     # ---- A step
@@ -303,8 +304,9 @@ class Trainer:
                 raise StateError("the network's weights are not finite before the first step: make or load them anew")
             self.last_finite.take("the start" if self.history.steps == 0 else f"step {self.history.steps}")
         if self._micro:
-            whole = 1.0 if self.loss.reduction == "sum" else sum(self._micro)
-            self.model.flatten()[1].copy_(self._added / whole)
+            whole = torch.as_tensor(1.0 if self.loss.reduction == "sum" else sum(self._micro))
+            tiny = torch.finfo(self._added.dtype).tiny  # weights may all be 0
+            self.model.flatten()[1].copy_(self._added / whole.clamp(min=tiny))
             self._micro.clear()
         if config.clip_norm is not None:
             clip(self.model.flatten()[1], config.clip_norm)

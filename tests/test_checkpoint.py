@@ -760,6 +760,61 @@ def test_buffers_are_saved(tmp_path):
     assert network.to(torch.float64)[0].mean.dtype == torch.float64
 
 
+def test_a_resumed_run_that_is_interrupted_again(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        trainer(tmp_path, callbacks=[Interrupt(2)]).train()
+    run = trainer(tmp_path, callbacks=[Interrupt(5)])
+    run.resume()
+    with pytest.raises(KeyboardInterrupt):
+        run.train()
+    with pytest.raises(StateError, match="interrupted in epoch 2"):
+        run.train()
+    finished = trainer(tmp_path)
+    finished.resume()
+    finished.train()
+    whole = trainer(None)
+    whole.train()
+    assert outcome(finished) == outcome(whole)
+    torch.manual_seed(0)
+    finished.train()
+    first = torch.rand(1)
+    finished.train()
+    assert first != torch.rand(1), "a finished run does not turn back anybody's random numbers"
+
+
+def test_best_weights_come_with_their_buffers(tmp_path):
+    class Counter(Layer):
+        buffers = ("count",)
+        count = None
+
+        def _forward(self, input):
+            if self.training:
+                self.count = torch.zeros(()) if self.count is None else self.count + 1
+            return input
+
+        def _backward(self, output_grad):
+            return output_grad
+
+    def make(folder, *callbacks):
+        config = lnc.TrainerConfig(30, 8, seed=0, patience=3, checkpoint_folder=folder, progress=None)
+        wrong = lnc.Dataset(X[32:], 1 - Y[32:])
+        adam = partial(lnc.Adam, lr=0.1)
+        return lnc.Trainer(Sequential(Counter(), Dense(8), Dense(1)), config, lnc.LogLoss, adam, DATA, wrong, callbacks)
+
+    run = make(None)
+    history = run.train()
+    assert run.model[0].count.item() == history.best_epoch * 4 - 1
+    assert history.epochs > history.best_epoch
+    with pytest.raises(KeyboardInterrupt):
+        make(tmp_path, Interrupt(history.best_epoch * 4 + 5)).train()
+    resumed = make(tmp_path)
+    resumed.model.eval()(X)
+    resumed.resume()
+    resumed.train()
+    assert torch.equal(resumed.model[0].count, run.model[0].count)
+    assert outcome(resumed) == outcome(run)
+
+
 def test_stopping(tmp_path):
     for point, epochs, steps in (("epoch_begin", 1, 4), ("step_begin", 2, 5), ("step_end", 2, 5)):
 

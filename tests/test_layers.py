@@ -757,3 +757,91 @@ def test_input_on_another_device():
 
 def test_sizes_from_numpy():
     assert Dense(np.int64(3))(torch.randn(2, 2)).shape == (2, 3)
+
+
+# ---- Memory
+
+
+class Turned(Layer):
+    """y = x W, with a W whose memory is not row by row."""
+
+    def build(self, input):
+        return {"W": torch.randn(2, input.shape[-1], dtype=input.dtype).t()}
+
+    def _forward(self, input):
+        self.saved = input
+        return input @ self.W
+
+    def _backward(self, output_grad):
+        torch.mm(self.saved.t(), output_grad, out=self.grad["W"])
+        return output_grad @ self.W.t()
+
+
+@pytest.mark.parametrize("make", [lambda: Turned(), lambda: Linear(2), lambda: Dense(2)])
+@pytest.mark.parametrize("how", ["copy", "pickle", "state", "assigned, then copied"])
+def test_the_order_of_the_vector_is_the_networks_own(make, how):
+    """An optimizer's memory goes with it: copies train on as the original does."""
+    network = Sequential(make(), Linear(1))
+    loss = lnc.MSE(network)
+    optimizer = lnc.Adam(network, lr=0.1)
+    x, y = torch.randn(10, 6, 3), torch.randn(10, 6, 1)
+
+    def train(loss, optimizer, part):
+        for features, targets in zip(x[part], y[part], strict=True):
+            loss(features, targets)
+            loss.backward()
+            optimizer.step()
+
+    train(loss, optimizer, slice(0, 5))
+    if "assigned" in how:
+        network[1].W = network[1].W.contiguous()
+    if how == "state":
+        twin = Sequential(make(), Linear(1))
+        twin(x[0])
+        twin.load_state_dict({name: tensor.contiguous() for name, tensor in network.state_dict().items()})
+        twin_loss, twin_optimizer = lnc.MSE(twin), lnc.Adam(twin, lr=0.1)
+        twin_optimizer.load_state_dict(optimizer.state_dict())
+    elif how == "pickle":
+        twin_loss, twin_optimizer = (
+            pickle.loads(pickle.dumps((loss, optimizer)))
+            if make().__class__ is not Turned
+            else (copy.deepcopy((loss, optimizer)))
+        )
+    else:
+        twin_loss, twin_optimizer = copy.deepcopy((loss, optimizer))
+    train(loss, optimizer, slice(5, 10))
+    train(twin_loss, twin_optimizer, slice(5, 10))
+    assert torch.equal(network.flatten()[0], twin_loss.network.flatten()[0])
+
+
+def test_assigned_tensors_are_adopted_before_anything_else():
+    network = Sequential(Linear(3, bias=False))
+    network(torch.randn(2, 4))
+    w = torch.randn(4, 3)
+    network[0].W = w
+    network.to(torch.float64)
+    assert network.flatten()[0].dtype == torch.float64
+    assert w.dtype == torch.float32
+    other = Sequential(Linear(3, bias=False))
+    other(torch.randn(2, 4))
+    other[0].W = w
+    other.load_state_dict({"0.W": torch.zeros(4, 3)})
+    assert w.any()
+
+
+def test_a_layer_in_two_places_of_a_composite_is_refused():
+    class Two(Layer):
+        def __init__(self):
+            self.parts = [Linear(3), Linear(1)]
+            self.first = self.parts[0]
+
+        def _forward(self, input):
+            return self.parts[1].forward(self.first.forward(input))
+
+        def _backward(self, output_grad):
+            return self.first.backward(self.parts[1].backward(output_grad))
+
+    network = Two()
+    network(torch.randn(2, 2))
+    with pytest.raises(ArgumentError, match="holds a layer in two places"):
+        network.flatten()

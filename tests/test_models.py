@@ -713,3 +713,12 @@ def test_buffers_of_a_users_layer_are_normal_tensors_afterwards():
     model = classifier(network=Sequential(Mean(), Dense(1)))
     quiet_fit(model, x, y)
     model.network[0].mean.add_(1)
+
+
+def test_regression_of_sequences():
+    x = np.random.default_rng(0).normal(size=(32, 5, 4))
+    y = x.sum(-1)
+    model = Regressor(Linear(1), optimizer=partial(lnc.SGD, lr=0.1), metric=lambda t, p: float(np.abs(t - p).max()))
+    quiet_fit(model, x, y)
+    assert model.predict(x).shape == (32, 5)
+    np.testing.assert_allclose(model.predict(x), y, atol=0.2)

@@ -213,6 +213,18 @@ def test_accumulated_minibatches_are_one_batch(reduction, weighted):
     torch.testing.assert_close(ends[2], ends[0])
 
 
+def test_accumulated_minibatches_of_no_weight():
+    weights = torch.ones(50, dtype=torch.float64)
+    weights[:20] = 0
+    trainer = run(
+        Dataset(X.double(), Y, weights),
+        loss=lambda network: lnc.LogLoss(network, reduction="mean"),
+        accumulate=2,
+        shuffle_minibatches=False,
+    )
+    assert trainer.train().steps == 9
+
+
 def test_an_epochs_last_minibatches_make_a_smaller_step():
     assert run(accumulate=2).train().steps == 3 * 3
 

@@ -44,6 +44,9 @@ class Layer:
     buffers: ClassVar[tuple[str, ...]] = ()
     """Attributes that hold tensors which are no parameters and yet belong to the layer's state: a running mean, say."""
 
+    transposed: ClassVar[tuple[str, ...]] = ()
+    """Parameters, matrices, that are kept in memory as their transpose, where that makes products faster."""
+
     path: str = ""
     """The layer's place in its network, such as `0.linear`; it names the layer in errors."""
     built: bool = False
@@ -175,6 +178,7 @@ class Layer:
                 layer._device = device or layer._device
                 layer._dtype = dtype or layer._dtype
                 layer.saved = layer._shapes = None
+                layer.adopt()
                 for tensor in (*layer._own_parameters(), *layer.grad.values()):
                     tensor.data = tensor.data.to(layer._device, layer._dtype)
                 for name in layer.buffers:
@@ -199,11 +203,25 @@ class Layer:
             for name in layer._names:
                 yield f"{path}.{name}" if path else name, getattr(layer, name)
 
-    def _named_state(self) -> Iterator[tuple[str, Tensor]]:
+    def named_buffers(self) -> Iterator[tuple[str, Tensor]]:
+        """Buffers with their paths; those that have not been made yet are left out."""
         for path, layer in self.named_layers():
-            for name in (*layer._names, *layer.buffers):
+            for name in layer.buffers:
                 if isinstance(getattr(layer, name, None), Tensor):
                     yield f"{path}.{name}" if path else name, getattr(layer, name)
+
+    def set_buffers(self, buffers: Mapping[str, Tensor]) -> None:
+        """Copies of these tensors as the buffers of those paths, where `to` said that the network should be."""
+        layers = dict(self.named_layers())
+        with torch.inference_mode(False):
+            for full, value in buffers.items():
+                path, _, name = full.rpartition(".")
+                dtype = layers[path]._dtype if value.is_floating_point() else None
+                setattr(layers[path], name, value.detach().to(layers[path]._device, dtype, copy=True))
+
+    def _named_state(self) -> Iterator[tuple[str, Tensor]]:
+        yield from self.named_parameters()
+        yield from self.named_buffers()
 
     def children(self) -> Iterator[tuple[str, Layer]]:
         """The layers directly inside this one, with their names: its attributes, and those in lists and dicts of layers."""
@@ -238,6 +256,8 @@ class Layer:
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Copy `state` in. MatchError, with nothing changed, unless all names, shapes and dtypes agree."""
+        for _, layer in self.named_layers():
+            layer.adopt()
         own = dict(self._named_state())
         if not own and state:
             raise StateError(f"{self.label}: not built yet; run one forward, then load")
@@ -295,7 +315,7 @@ class Layer:
     def register(self, initial: Mapping[str, Tensor]) -> None:
         """Take copies of these tensors as the layer's own parameters, by name. From then on it is built."""
         with torch.inference_mode(False):  # parameters outlive the trainer's inference mode: users may touch them
-            own = {name: value.detach().to(self._device, self._dtype, copy=True) for name, value in initial.items()}
+            own = {name: self._placed(name, value) for name, value in initial.items()}
             self._own = {name: (value, torch.zeros_like(value)) for name, value in own.items()}
         vars(self).update(own)
         self.grad = {name: grad for name, (_, grad) in self._own.items()}
@@ -303,6 +323,13 @@ class Layer:
         self.built = True
         if self._home is not None:
             self._home.valid = False
+
+    def _placed(self, name: str, value: Tensor) -> Tensor:
+        """A copy where `to` said it should be, and in memory row by row (or, if `transposed`, its transpose is)."""
+        value = value.detach().to(self._device, self._dtype)
+        if name in self.transposed:
+            return value.t().clone(memory_format=torch.contiguous_format).t()
+        return value.clone(memory_format=torch.contiguous_format)
 
     def adopt(self) -> None:
         """Take in tensors that were assigned (`layer.W = w`, `self.grad["W"] = x.t() @ g`) instead of written in place."""
@@ -350,6 +377,7 @@ class Layer:
 
     def __getstate__(self) -> dict[str, Any]:
         """Copies and pickles carry parameters, each its own tensor; not activations, gradients or the flat vector."""
+        self.adopt()
         state = {name: value for name, value in vars(self).items() if name not in _TRANSIENT}
         return state | {name: getattr(self, name).clone() for name in self._names}
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from lincoln.errors import MatchError, StateError
+from lincoln.errors import ArgumentError, MatchError, StateError
 
 if TYPE_CHECKING:
     from lincoln.layers.base import Layer
@@ -29,6 +29,8 @@ class Flat:
         learning = [layer for layer in layers if layer._names]
         if not learning:
             raise StateError(f"{network.label}: no parameters yet; they are made by the first forward")
+        if len({id(layer) for layer in layers}) < len(layers):
+            raise ArgumentError(f"{network.label}: holds a layer in two places; a layer has one place: make two layers")
         for layer in layers:
             if layer.learns and not layer.built:
                 raise StateError(f"{layer.label} has seen no input yet: run the whole network forward first")
