@@ -72,7 +72,8 @@ class Model(ABC):
 
         Every `print_every` steps a line tells the epoch, the loss per example since the last line, and the metric on the
         training data; None or 0 prints nothing. `validation_data`, (features, labels), is measured after each epoch.
-        `seed` fixes weights not made yet and the order of batches. `progress` shows a bar: by default on a terminal.
+        `seed` fixes weights not made yet and the order of batches. On a terminal, and only there, a progress bar is shown,
+        unless `progress` is False.
 
         Unusable data or arguments raise a DataError, MatchError or ArgumentError and leave the weights as they are;
         a loss that stops being finite raises a DivergenceError, with the weights of the last epoch that was finite.
@@ -94,7 +95,7 @@ class Model(ABC):
         callbacks: list[Callback] = []
         if print_every:
             callbacks.append(LinePrinter(at_least_one("print_every", print_every), measured))
-        if on_terminal() if progress is None else progress:
+        if progress is not False and on_terminal():
             callbacks.append(ProgressDisplay())
         loader = None
         if self.batch_gen is not generate_batches:

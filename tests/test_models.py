@@ -303,15 +303,16 @@ def test_silence(capsys):
     assert captured.out == captured.err == ""
 
 
-def test_progress_bar_only_on_request_or_on_a_terminal(capsys):
+@pytest.mark.parametrize("progress", [None, True, False])
+@pytest.mark.parametrize("terminal", [True, False])
+def test_progress_bar_only_on_a_terminal(capsys, monkeypatch, terminal, progress):
+    monkeypatch.setattr("lincoln.models.on_terminal", lambda: terminal)
     x, y = two_blobs()
-    classifier().fit(x, y, epochs=3, print_every=None, progress=True, validation_data=(x, y))
+    classifier().fit(x, y, epochs=3, print_every=None, progress=progress, validation_data=(x, y))
     out = capsys.readouterr().out
-    assert "3/3" in out
-    assert "loss 0." in out
-    assert "val loss 0." in out
+    assert ("3/3" in out) == ("val loss 0." in out) == (terminal and progress is not False)
     with pytest.raises(DivergenceError):
-        classifier(optimizer=partial(lnc.SGD, lr=float("inf"))).fit(x, y, epochs=3, progress=True)
+        classifier(optimizer=partial(lnc.SGD, lr=float("inf"))).fit(x, y, epochs=3, progress=progress)
 
 
 def test_history():
