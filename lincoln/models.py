@@ -83,11 +83,7 @@ class Model(ABC):
         encoding = self._encode(labels).continuing(self._encoding)
         y = encoding.encode(labels)
         data = Dataset(*_pair(x, y))
-        validation = None
-        if validation_data is not None:
-            held_out, held_labels = validation_data
-            held_x = self._features(held_out, "validation features")
-            validation = Dataset(*_pair(held_x, encoding.encode(held_labels, "validation labels")))
+        validation = None if validation_data is None else self._held_out(*validation_data, encoding)
 
         def measured() -> float:
             return self._measured(encoding, data.tensors[1], self._probabilities(x))
@@ -97,10 +93,6 @@ class Model(ABC):
             callbacks.append(LinePrinter(at_least_one("print_every", print_every), measured))
         if progress is not False and on_terminal():
             callbacks.append(ProgressDisplay())
-        loader = None
-        if self.batch_gen is not generate_batches:
-            given = (x, y) if isinstance(features, Tensor) else (to_numpy(x), to_numpy(y))
-            loader = partial(_Batches, self.batch_gen, given, x)
         if self.device is not None:
             self.network.to(self.device)
         trainer = Trainer(
@@ -112,7 +104,7 @@ class Model(ABC):
             validation,
             callbacks,
             metric=partial(self._measured, encoding),
-            loader=loader,
+            loader=self._loader(x, y, tensors=isinstance(features, Tensor)),
         )
         trainer.history.metric = self._metric_name
         encoding.settle(trainer.prepare())
@@ -139,6 +131,16 @@ class Model(ABC):
     @property
     def _metric_name(self) -> str:
         return getattr(self.metric, "__name__", "metric")
+
+    def _held_out(self, features: Any, labels: Any, encoding: Encoding) -> Dataset:
+        x = self._features(features, "validation features")
+        return Dataset(*_pair(x, encoding.encode(labels, "validation labels")))
+
+    def _loader(self, x: Tensor, y: Tensor, tensors: bool) -> Callable[[Dataset, int], _Batches] | None:
+        """What makes batches by a user's `batch_gen`, from tensors or from arrays; None for the trainer's own loader."""
+        if self.batch_gen is generate_batches:
+            return None
+        return partial(_Batches, self.batch_gen, (x, y) if tensors else (to_numpy(x), to_numpy(y)), x)
 
     def _fitted(self) -> Encoding:
         if self._encoding is None:
