@@ -23,8 +23,8 @@ from lincoln.config import TrainerConfig
 from lincoln.data import DataLoader, Dataset, generate_batches, standardize
 from lincoln.history import History, TrainerRunResult
 from lincoln.inspection import Summary, summary
-from lincoln.layers import Dense, Identity, Layer, Linear, ReLU, Sequential, Sigmoid, Softmax, Tanh
-from lincoln.losses import MSE, CrossEntropy, LogLoss, Loss
+from lincoln.layers import Dense, Dropout, Exp, Identity, Layer, Linear, ReLU, Sequential, Sigmoid, Softmax, Tanh
+from lincoln.losses import MSE, CrossEntropy, LogLoss, Loss, PoissonLoss, SquaredError
 from lincoln.metrics import accuracy
 from lincoln.models import Classifier, Regressor
 from lincoln.optim import SGD, Adam, AdamW, Optimizer
@@ -41,6 +41,8 @@ __all__ = [
     "DataLoader",
     "Dataset",
     "Dense",
+    "Dropout",
+    "Exp",
     "GradientReport",
     "History",
     "Identity",
@@ -49,11 +51,13 @@ __all__ = [
     "LogLoss",
     "Loss",
     "Optimizer",
+    "PoissonLoss",
     "ReLU",
     "Regressor",
     "Sequential",
     "Sigmoid",
     "Softmax",
+    "SquaredError",
     "Summary",
     "Tanh",
     "Trainer",

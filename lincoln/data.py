@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -51,9 +51,10 @@ class Dataset:
 class DataLoader:
     """Batches of `batch_size` examples, `len(loader)` of them an epoch; the last is smaller, or left out by `drop_last`.
 
-    With `shuffle`, each epoch draws a new order from `generator` (torch's own if None), copies the data once in that order
-    and cuts it up: every batch is a view, which costs a fraction of gathering each batch by its indices. Data of more than
-    `copy_budget` bytes, such as a memmap larger than memory, are gathered batch by batch instead, in the same order.
+    With `shuffle`, each epoch draws a new order from `generator` (torch's own if None), or takes the indices that `shuffle`
+    returns if that is a function of the number of examples. It copies the data once in that order and cuts it up: every
+    batch is a view, which costs a fraction of gathering each batch by its indices. Data of more than `copy_budget` bytes,
+    such as a memmap larger than memory, are gathered batch by batch instead, in the same order.
     Batches come on `device`; data within the budget are moved there once, larger data batch by batch.
 
     `state_dict()` tells where in an epoch the loader is, and a loader that is given it by `load_state_dict` starts its next
@@ -64,7 +65,7 @@ class DataLoader:
         self,
         dataset: Dataset,
         batch_size: int,
-        shuffle: bool = False,
+        shuffle: bool | Callable[[int], Tensor] = False,
         generator: Generator | None = None,
         drop_last: bool = False,
         device: str | torch.device | None = None,
@@ -109,6 +110,8 @@ class DataLoader:
         self._resume = state["start"], state["position"]
 
     def _order(self) -> Tensor:
+        if callable(self.shuffle):
+            return self.shuffle(len(self.dataset)).to(self._tensors[0].device)
         generator = self.generator or torch.default_generator
         replayed = self._resume[0] if self._resume else None
         now = generator.get_state()

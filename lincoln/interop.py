@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from lincoln.errors import ArgumentError, LincolnError, StateError
-from lincoln.layers import Dense, Identity, Layer, Linear, ReLU, Sequential, Sigmoid, Softmax, Tanh
+from lincoln.layers import Dense, Dropout, Identity, Layer, Linear, ReLU, Sequential, Sigmoid, Softmax, Tanh
 
 _PLAIN: dict[type[nn.Module], type[Layer]] = {nn.Sigmoid: Sigmoid, nn.Tanh: Tanh, nn.ReLU: ReLU, nn.Identity: Identity}
 _PLAIN_BACK = {layer: module for module, layer in _PLAIN.items()}
@@ -17,10 +17,10 @@ _PLAIN_BACK = {layer: module for module, layer in _PLAIN.items()}
 def from_torch(module: nn.Module) -> Layer:
     """The lincoln network that computes what `module` does: W = weight^T (i, o), B = bias as (1, o).
 
-    Converts Linear, Sigmoid, Tanh, ReLU, Softmax over the last dimension, Identity, and Sequential with its names, at any
-    depth. Parameters are copied, with their dtype and device, and each layer is in the mode (train or eval) of its module;
-    `requires_grad` is not carried over. ArgumentError, naming the place, for what has no counterpart, for hooks and for
-    tied weights.
+    Converts Linear, Sigmoid, Tanh, ReLU, Softmax over the last dimension, Dropout, Identity, and Sequential with its
+    names, at any depth. Parameters are copied, with their dtype and device, and each layer is in the mode (train or eval)
+    of its module; `requires_grad` is not carried over. ArgumentError, naming the place, for what has no counterpart, for
+    hooks and for tied weights.
     """
     if not isinstance(module, nn.Module):
         hint = "; it is a lincoln network already" if isinstance(module, Layer) else ""
@@ -61,10 +61,12 @@ def _layer(module: nn.Module, path: str) -> Layer:
             why = f"is over dimension {module.dim}, lincoln's is over the last"
             raise _refusal("from_torch", module, path, f"{why}: where that is the same, write nn.Softmax(dim=-1)")
         layer = Softmax()
+    elif type(module) is nn.Dropout and module.p < 1:
+        layer = Dropout(module.p)
     elif type(module) in _PLAIN:
         layer = _PLAIN[type(module)]()
     else:
-        known = ", ".join(sorted(kind.__name__ for kind in (nn.Linear, nn.Sequential, nn.Softmax, *_PLAIN)))
+        known = ", ".join(sorted(kind.__name__ for kind in (nn.Dropout, nn.Linear, nn.Sequential, nn.Softmax, *_PLAIN)))
         raise _refusal("from_torch", module, path, f"has no counterpart in lincoln; what can be converted: {known}")
     if not layer.built:
         layer.register({})
@@ -115,10 +117,12 @@ def _module(layer: Layer, path: str) -> nn.Module:
         module = _torch_linear(layer)
     elif type(layer) is Softmax:
         module = nn.Softmax(dim=-1)
+    elif type(layer) is Dropout:
+        module = nn.Dropout(layer.rate)
     elif type(layer) in _PLAIN_BACK:
         module = _PLAIN_BACK[type(layer)]()
     else:
-        known = ", ".join(sorted(kind.__name__ for kind in (Dense, Linear, Sequential, Softmax, *_PLAIN_BACK)))
+        known = ", ".join(sorted(kind.__name__ for kind in (Dense, Dropout, Linear, Sequential, Softmax, *_PLAIN_BACK)))
         raise _refusal("to_torch", layer, path, f"has no counterpart in torch.nn; what can be converted: {known}")
     module.training = layer.training
     return module

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,13 +13,17 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lincoln.errors import ArgumentError, DataError, DimensionError, LayerError, LincolnError, MatchError, StateError
-from lincoln.layers import Identity, Layer, Linear, ReLU, Sequential, Sigmoid, Softmax, Tanh
+from lincoln.layers import Exp, Identity, Layer, Linear, ReLU, Sequential, Sigmoid, Softmax, Tanh
 
 Reduction = Literal["sum", "mean"]
 
 
 class Loss(ABC):
     """L = sum_k w_k l_k ("sum") or sum_k w_k l_k / sum_k w_k ("mean"), over examples k with weights w (1 by default).
+
+    With `l2` the sum over examples has one more term in training, l2 / 2 times the sum of squares of all weights W, which
+    draws them to zero (ridge, "weight decay"); biases are left alone. Under "mean" it is divided by sum_k w_k too, so that
+    it fades as data grow. dL/dW gains l2 W, or l2 W / sum_k w_k.
 
     A subclass writes l and its gradient as pure formulas:
 
@@ -39,15 +44,25 @@ class Loss(ABC):
 
     link: ClassVar[type[Layer] | None] = None
     reduction: Reduction = "mean"
+    penalized: bool = True
+    """Whether the `l2` penalty counts: where several batches make one step, it counts for one of them."""
 
     def __init__(
-        self, network: Layer, reduction: Reduction | None = None, from_logits: bool = False, check_targets: bool = True
+        self,
+        network: Layer,
+        reduction: Reduction | None = None,
+        from_logits: bool = False,
+        check_targets: bool = True,
+        l2: float = 0.0,
     ) -> None:
         if not isinstance(network, Layer):
             raise ArgumentError(f"{type(self).__name__}: network is {network!r}, wanted a Layer")
         if reduction not in (None, "sum", "mean"):
             raise ArgumentError(f"{type(self).__name__}: reduction is {reduction!r}, wanted 'sum' or 'mean'")
+        if not 0 <= l2 < math.inf:
+            raise ArgumentError(f"{type(self).__name__}: l2 is {l2!r}, wanted 0 or more")
         self.network = network
+        self.l2 = l2
         self.reduction = reduction or type(self).reduction
         self.from_logits = from_logits
         self.check_targets = check_targets
@@ -67,6 +82,7 @@ class Loss(ABC):
             self._refuse_unbounded()
         network.name_layers()
         self._saved: tuple[Tensor, Tensor, Tensor | float | None] | None = None
+        self._pull: float | Tensor | None = None  # what the weights are multiplied by in the penalty's gradient
         self._formulas_checked = False  # once is enough: formulas do not change their shapes
         self._watched = [layer for top in self._layers for _, layer in top.named_layers()]
         self._forwards: list[object] = []  # of each of these, what tells this forward from any other
@@ -164,6 +180,14 @@ class Loss(ABC):
             self._check_gradient(gradient, prediction)
         if weight is not None:
             gradient = gradient * (_spread(weight, gradient) if isinstance(weight, Tensor) else weight)
+        at_features = self._through_network(gradient, input_grad)
+        if self._pull is not None:
+            for layer, name in self._weights:
+                layer.grad[name].add_(getattr(layer, name) * self._pull)
+            self._pull = None
+        return at_features
+
+    def _through_network(self, gradient: Tensor, input_grad: bool) -> Tensor | None:
         for layer in self._layers[:0:-1]:
             gradient = layer.backward(gradient)  # type: ignore[assignment]  # asked for, so never None
         if not self._layers:
@@ -209,11 +233,31 @@ class Loss(ABC):
         weight = self._weight(prediction, sample_weight)
         if isinstance(weight, Tensor):
             value = value * _spread(weight, value)
+        total = torch.sum(value)
+        if isinstance(weight, float):
+            total = total * weight
         if self.network.training:
             self._saved = prediction, target, weight
             self._forwards = [layer._shapes if layer.training else None for layer in self._watched]
-        total = torch.sum(value)
-        return total * weight if isinstance(weight, float) else total
+            if self.l2 and self.penalized:
+                self._pull = self.l2 / self._divisor(prediction, sample_weight)
+                total = total + self._pull * self._squares() / 2
+        return total
+
+    def _divisor(self, prediction: Tensor, sample_weight: Tensor | None) -> float | Tensor:
+        """What the sum over examples is divided by."""
+        examples = prediction.shape[:-1]
+        if self.reduction == "sum":
+            return 1.0
+        if sample_weight is None:
+            return max(examples.numel(), 1)
+        return (sample_weight.sum().to(prediction.dtype) * examples[1:].numel()).clamp(min=_tiny(prediction))
+
+    def _squares(self) -> Tensor:
+        """The sum of squares of all weights."""
+        self._weights = [(layer, name) for layer in self._watched for name in layer.penalized if name in layer._names]
+        squares = [torch.sum(W * W) for W in (getattr(layer, name) for layer, name in self._weights)]
+        return sum(squares[1:], squares[0])
 
     def _weight(self, prediction: Tensor, sample_weight: Tensor | None) -> Tensor | float | None:
         """What each example's loss is multiplied by: (n, 1, ...), one number for all, or None for 1."""
@@ -232,10 +276,7 @@ class Loss(ABC):
                 f"of {examples[0]} examples"
             )
         weight = sample_weight.to(prediction.dtype).reshape(-1)
-        if self.reduction == "sum":
-            return weight
-        total = weight.sum() * examples[1:].numel()
-        return weight / total.clamp(min=torch.finfo(weight.dtype).tiny)  # a batch of weight 0 has loss 0
+        return weight / self._divisor(prediction, sample_weight)  # a batch of weight 0 has loss 0
 
     def _check_value(self, value: Tensor, prediction: Tensor) -> None:
         if value.shape not in (prediction.shape, prediction.shape[:-1]):
@@ -280,11 +321,18 @@ class Loss(ABC):
                 f"{type(self).__name__} belongs to {self.link.__name__}(), and the network ends in {last!r}: end it in "
                 f"{self.link.__name__}(), or use {'CrossEntropy' if other is Softmax else 'LogLoss'}"
             )
-        if isinstance(last, Linear | ReLU | Tanh) and self.link is not None:
+        if isinstance(last, Linear | ReLU | Tanh) and self.link in _WANTED:
             raise ArgumentError(
-                f"{type(self).__name__} wants probabilities, and the network ends in {last!r}: end it in "
+                f"{type(self).__name__} wants {_WANTED[self.link]}, and the network ends in {last!r}: end it in "
                 f"{self.link.__name__}(), or say from_logits=True"
             )
+
+
+_WANTED: dict[type[Layer], str] = {
+    Sigmoid: "probabilities",
+    Softmax: "probabilities",
+    Exp: "positive predictions",
+}
 
 
 class LogLoss(Loss):
@@ -376,6 +424,47 @@ class MSE(Loss):
             raise DataError(f"MSE: targets hold {_first(target, ~torch.isfinite(target))}; wanted finite numbers")
 
 
+class SquaredError(Loss):
+    """l = sum_o (p_o - y_o)^2 / 2, for p, y (n, o), so dl/dp = p - y: scikit-learn's, and o / 2 times MSE."""
+
+    def value(self, p: Tensor, y: Tensor) -> Tensor:
+        return (p - y) ** 2 / 2
+
+    def gradient(self, p: Tensor, y: Tensor) -> Tensor:
+        return p - y
+
+    def check(self, target: Tensor, outputs: int) -> None:
+        if not torch.isfinite(target).all():
+            raise DataError(f"SquaredError: targets hold {_first(target, ~torch.isfinite(target))}; wanted finite numbers")
+
+
+class PoissonLoss(Loss):
+    """l = p - y + y log(y / p) summed over outputs, for rates p > 0 and counts y >= 0, (n, o): half the Poisson deviance.
+
+    dl/dp = 1 - y / p. In logarithms z, where p = e^z: l = e^z - y z + y log y - y and dl/dz = p - y. The least is 0, at
+    p = y; from a Poisson distribution's -log P(y) = p - y log p + log y! it differs by what does not depend on p.
+    """
+
+    link = Exp
+
+    def value(self, p: Tensor, y: Tensor) -> Tensor:
+        return p - y + torch.xlogy(y, y) - torch.xlogy(y, p)
+
+    def gradient(self, p: Tensor, y: Tensor) -> Tensor:
+        return 1 - y / p
+
+    def value_from_logits(self, z: Tensor, y: Tensor) -> Tensor:
+        return torch.exp(z) - y * z + torch.xlogy(y, y) - y
+
+    def gradient_from_logits(self, z: Tensor, y: Tensor) -> Tensor:
+        return torch.exp(z) - y
+
+    def check(self, target: Tensor, outputs: int) -> None:
+        wrong = ~(torch.isfinite(target) & (target >= 0))
+        if wrong.any():
+            raise DataError(f"PoissonLoss: targets hold {_first(target, wrong)}; wanted finite numbers, 0 or more")
+
+
 @contextmanager
 def evaluating(network: Layer) -> Iterator[None]:
     """Evaluation mode inside, and for each layer the mode it was in after."""
@@ -396,6 +485,10 @@ def _softplus(z: Tensor) -> Tensor:
 def _floor(p: Tensor) -> float:
     """What a product of probabilities is not let fall below before something is divided by it."""
     return max(1e-12, torch.finfo(p.dtype).tiny)
+
+
+def _tiny(p: Tensor) -> float:
+    return torch.finfo(p.dtype).tiny
 
 
 def _picked(t: Tensor, y: Tensor) -> Tensor:

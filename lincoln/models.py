@@ -50,7 +50,7 @@ class Model(ABC):
         self.optimizer = bind_optimizer(optimizer, network)
         self.metric = metric
         self.batch_gen = batch_gen
-        self.device = _device(device)
+        self.device = None if device is None else chosen_device(device)
         self._encoding: Encoding | None = None  # None until the first fit has found its data usable
 
     @abstractmethod
@@ -280,9 +280,10 @@ def _like(features: Any, labels: np.ndarray) -> Any:
     return labels
 
 
-def _device(device: str | torch.device | None) -> torch.device | None:
-    if device != "auto":
-        return None if device is None else usable(device)
+def chosen_device(given: str | torch.device | None) -> torch.device:
+    """The device of that name, if it is here; "auto" is a GPU where there is one; None is the CPU."""
+    if given != "auto":
+        return usable(given or "cpu")
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

@@ -153,6 +153,31 @@ class SGD(Optimizer):
         w.sub_(g, alpha=self.lr)
 
 
+class Momentum(Optimizer):
+    """v <- momentum v - lr g, w <- w + v; with `nesterov`, w <- w + momentum v - lr g, a look ahead along the new velocity.
+
+    Sutskever et al. (2013), as in scikit-learn and Keras. The velocity holds the learning rates it was gained at: as long
+    as lr is constant, the steps are those of `SGD`, whose velocity is without them.
+    """
+
+    memory = ("velocity",)
+
+    def __init__(self, network: Layer, lr: float = 0.001, momentum: float = 0.9, nesterov: bool = True) -> None:
+        super().__init__(network, lr)
+        self.momentum = momentum
+        self.nesterov = nesterov
+        self._require(momentum=momentum >= 0)
+
+    velocity: Tensor
+
+    def update(self, w: Tensor, g: Tensor) -> None:
+        v = self.velocity.mul_(self.momentum).sub_(g, alpha=self.lr)
+        if self.nesterov:
+            w.add_(v, alpha=self.momentum).sub_(g, alpha=self.lr)
+        else:
+            w.add_(v)
+
+
 class Adam(Optimizer):
     """w <- w - lr m' / (sqrt(s') + eps), with m' and s' the running means of g and g^2, freed of their start at zero.
 
@@ -197,6 +222,23 @@ class Adam(Optimizer):
             s = torch.maximum(self.largest, s, out=self.largest)
         root = s.sqrt().div_(math.sqrt(1 - b2**self.steps)).add_(self.eps)
         w.addcdiv_(self.mean, root, value=-self.lr / (1 - b1**self.steps))
+
+
+class AdamHat(Adam):
+    """Adam with its corrections in the step, w <- w - lr sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(s) + eps): one pass fewer.
+
+    So `eps` stands beside the root of the uncorrected s, and in the first steps weighs more than Adam's. As in scikit-learn
+    and Keras; Kingma and Ba (2015), end of section 2, where this eps wears a hat.
+    """
+
+    def _descend(self, w: Tensor, g: Tensor) -> None:
+        b1, b2 = self.betas
+        self.mean.lerp_(g, 1 - b1)
+        s = self.square.mul_(b2).addcmul_(g, g, value=1 - b2)
+        if self.amsgrad:
+            s = torch.maximum(self.largest, s, out=self.largest)
+        rate = self.lr * math.sqrt(1 - b2**self.steps) / (1 - b1**self.steps)
+        w.addcdiv_(self.mean, s.sqrt().add_(self.eps), value=-rate)
 
 
 class AdamW(Adam):

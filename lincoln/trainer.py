@@ -139,6 +139,8 @@ class Trainer:
 
     def train_step(self, *batch: Tensor) -> Tensor:
         """One minibatch: forward, backward and, unless more are to be accumulated, an update. Returns its loss."""
+        if self.config.accumulate > 1:
+            self.loss.penalized = not self._micro
         loss = self.loss(*batch)
         self.loss.backward()
         if self.config.accumulate > 1:

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import lincoln as lnc
-from lincoln.layers import Dense, Identity, Layer, Linear, ReLU, Sequential, Sigmoid, Softmax, Tanh
+from lincoln.layers import Dense, Dropout, Exp, Identity, Layer, Linear, ReLU, Sequential, Sigmoid, Softmax, Tanh
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ LAYERS = [
     LayerCase("tanh", Tanh, (5, 4), lambda layer, x: torch.tanh(x)),
     LayerCase("relu", ReLU, (5, 4), lambda layer, x: torch.relu(x)),
     LayerCase("softmax", Softmax, (5, 4), lambda layer, x: torch.softmax(x, -1)),
+    LayerCase("exp", Exp, (5, 4), lambda layer, x: torch.exp(x)),
+    LayerCase("dropout of nothing", lambda: Dropout(0.0), (5, 4), lambda layer, x: F.dropout(x, 0.0)),
     LayerCase("identity", Identity, (5, 4), lambda layer, x: x),
     LayerCase("dense", lambda: Dense(3), (5, 4), lambda d, x: torch.sigmoid(linear(d["linear"], x))),
     LayerCase("dense, tanh", lambda: Dense(3, "tanh"), (2, 3, 4), lambda d, x: torch.tanh(linear(d["linear"], x))),
@@ -103,6 +105,15 @@ def ce(p: Tensor, y: Tensor, reduction: str) -> Tensor:
     return F.cross_entropy(torch.log(p), y, reduction=reduction)
 
 
+def poisson(p: Tensor, y: Tensor, reduction: str) -> Tensor:
+    value = F.poisson_nll_loss(p, y, log_input=False, eps=0, reduction="sum") + (torch.xlogy(y, y) - y).sum()
+    return value / (len(p) if reduction == "mean" else 1)
+
+
+def counts(n: int, outputs: int) -> Tensor:
+    return torch.randint(0, 4, (n, outputs)).double()
+
+
 def hidden(*layers: Layer) -> Sequential:
     return Sequential(Dense(4, "tanh"), *layers)
 
@@ -160,5 +171,24 @@ LOSSES = [
         lambda **k: lnc.MSE(hidden(Linear(2)), **k),
         lambda n: torch.randn(n, 2, dtype=torch.float64),
         lambda p, y, reduction: F.mse_loss(p, y, reduction="mean") * (len(p) if reduction == "sum" else 1),
+    ),
+    LossCase(
+        "half the squared error",
+        lambda **k: lnc.SquaredError(hidden(Linear(2)), **k),
+        lambda n: torch.randn(n, 2, dtype=torch.float64),
+        lambda p, y, reduction: F.mse_loss(p, y, reduction="mean") * (len(p) if reduction == "sum" else 1),
+    ),
+    LossCase("poisson", lambda **k: lnc.PoissonLoss(hidden(Dense(2, "exp")), **k), lambda n: counts(n, 2), poisson),
+    LossCase(
+        "poisson, from logarithms",
+        lambda **k: lnc.PoissonLoss(hidden(Linear(1)), from_logits=True, **k),
+        lambda n: counts(n, 1),
+        lambda z, y, reduction: poisson(torch.exp(z), y, reduction),
+    ),
+    LossCase(
+        "poisson, another link",
+        lambda **k: lnc.PoissonLoss(hidden(Linear(2), Squash()), **k),
+        lambda n: counts(n, 2),
+        poisson,
     ),
 ]

@@ -38,6 +38,7 @@ MODULES = {
     "sequential": lambda: nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 2, bias=False), nn.Softmax(-1)),
     "named": lambda: named(hidden=nn.Linear(4, 5), squash=nn.Tanh(), output=nn.Linear(5, 1)),
     "nested": lambda: nn.Sequential(named(linear=nn.Linear(4, 5), activation=nn.Sigmoid()), nn.Sequential(nn.Linear(5, 2))),
+    "dropout": lambda: nn.Sequential(nn.Linear(4, 3), nn.Dropout(0.4)).eval(),
     "empty": lambda: nn.Sequential(nn.Sequential(), nn.Linear(4, 2)),
     "a subclass of Sequential": MLP,
 }
@@ -188,10 +189,10 @@ SHARED = nn.Linear(4, 4)
     [
         (
             named(conv=nn.Conv2d(1, 1, 3)),
-            r"Conv2d 'conv' has no counterpart in lincoln; what can be converted: Identity, L",
+            r"Conv2d 'conv' has no counterpart in lincoln; what can be converted: Dropout, Identity, L",
         ),
-        (nn.Sequential(nn.Sequential(nn.Dropout())), r"from_torch: Dropout '0\.0' has no counterpart"),
-        (nn.Dropout(), "from_torch: Dropout has no counterpart"),
+        (nn.Sequential(nn.Sequential(nn.ELU())), r"from_torch: ELU '0\.0' has no counterpart"),
+        (nn.ELU(), "from_torch: ELU has no counterpart"),
         (Doubled(4, 3), "Doubled has no counterpart"),
         (Backwards(nn.ReLU()), "Backwards has no counterpart"),
         (nn.utils.parametrizations.weight_norm(nn.Linear(4, 3)), "ParametrizedLinear has no counterpart"),
@@ -242,7 +243,10 @@ class Reversed(Sequential):
 @pytest.mark.parametrize(
     ("network", "message"),
     [
-        (Cube(), "to_torch: Cube has no counterpart in torch.nn; what can be converted: Dense, Identity, Linear, ReLU"),
+        (
+            Cube(),
+            "to_torch: Cube has no counterpart in torch.nn; what can be converted: Dense, Dropout, Identity, Linear",
+        ),
         (Sequential(Tanh(), Sequential(power=Cube())), r"Cube '1\.power' has no counterpart"),
         (Reversed(Tanh()), "Reversed has no counterpart"),
         (Sequential(Softmax(), Sequential(train=Tanh())), "Sequential '1' has a layer whose name torch refuses, .*train"),

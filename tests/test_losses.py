@@ -461,3 +461,72 @@ def test_half_precision(dtype):
         )
         loss.backward()
         assert all(torch.isfinite(grad).all() for grad in loss.network.grads())
+
+
+# ---- The penalty
+
+
+@every_loss
+@both_reductions
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_gradients_with_a_penalty_are_autograds(case, reduction, weighted, dtype):
+    torch.manual_seed(0)
+    weights = (torch.rand(7) + 0.1,) if weighted else ()
+    loss = case.make(reduction=reduction, l2=0.7)
+    report = lnc.check_gradients(loss, torch.randn(7, 5), case.targets(7), *weights, dtype=dtype)
+    assert report, report
+
+
+@pytest.mark.parametrize(("reduction", "divisor"), [("sum", 1), ("mean", 4)])
+def test_the_penalty_is_half_the_sum_of_squares_of_the_weights(reduction, divisor):
+    loss = lnc.MSE(Sequential(Dense(3), Dense(1, None)), reduction, l2=0.5)
+    x, y = torch.randn(4, 5, dtype=torch.float64), torch.randn(4, 1, dtype=torch.float64)
+    whole = loss(x, y)
+    for name, tensor in loss.network.named_parameters():
+        if name.endswith("B"):
+            tensor.fill_(10.0)
+    weights = [tensor for name, tensor in loss.network.named_parameters() if name.endswith("W")]
+    whole = loss(x, y)
+    loss.l2 = 0.0
+    penalty = 0.25 * sum((W**2).sum() for W in weights) / divisor
+    torch.testing.assert_close(whole - loss(x, y), penalty)
+
+
+def test_no_penalty_in_evaluation():
+    loss = lnc.MSE(Sequential(Dense(3), Dense(1, None)), l2=100.0)
+    x, y = torch.randn(4, 5), torch.randn(4, 1)
+    with_penalty = loss(x, y)
+    value, _ = loss.evaluate(x, y)
+    assert value < with_penalty
+    loss.network.eval()
+    assert torch.equal(loss(x, y), value)
+
+
+@pytest.mark.parametrize("l2", [-1, float("nan"), float("inf")])
+def test_penalties_that_are_none(l2):
+    with pytest.raises(ArgumentError, match="MSE: l2 is .* wanted 0 or more"):
+        lnc.MSE(Dense(1), l2=l2)
+
+
+# ---- Counts
+
+
+def test_poisson_wants_counts():
+    loss = lnc.PoissonLoss(Dense(1, "exp"))
+    with pytest.raises(DataError, match=r"PoissonLoss: targets hold -1 \(at \(1, 0\)\); wanted finite numbers, 0 or more"):
+        loss(torch.randn(3, 2), torch.tensor([[1.0], [-1.0], [2.0]]))
+
+
+def test_poisson_wants_a_positive_prediction():
+    with pytest.raises(
+        ArgumentError, match=r"PoissonLoss wants positive predictions.*end it in Exp\(\), or say from_logits"
+    ):
+        lnc.PoissonLoss(Sequential(Dense(3), Linear(1)))
+
+
+def test_poisson_is_least_and_zero_at_the_count():
+    loss = lnc.PoissonLoss(Linear(1), from_logits=True, reduction="sum")
+    y = torch.tensor([[0.0], [1.0], [5.0]], dtype=torch.float64)
+    assert torch.allclose(loss.value_from_logits(torch.log(y), y)[1:], torch.zeros(2, 1, dtype=torch.float64))
+    assert (loss.value_from_logits(torch.log(y + 1), y) > 0).all()

@@ -61,6 +61,80 @@ def test_fifty_steps_as_torch_optim(ours, theirs, settings):
         torch.testing.assert_close(mine, twin.detach(), rtol=1e-10, atol=1e-13)
 
 
+class ScikitLearn:
+    """scikit-learn's own optimizers, in the shape of torch's."""
+
+    def __init__(self, parameters, kind, **settings):
+        from sklearn.neural_network import _stochastic_optimizers
+
+        self.parameters = parameters
+        self.arrays = [parameter.detach().numpy() for parameter in parameters]
+        self.optimizer = getattr(_stochastic_optimizers, kind)(self.arrays, **settings)
+
+    def step(self):
+        self.optimizer.update_params(self.arrays, [parameter.grad.numpy() for parameter in self.parameters])
+
+
+@pytest.mark.parametrize("rates", [(0.05,), (0.05, 0.01, 0.002)], ids=["one rate", "falling rates"])
+@pytest.mark.parametrize(
+    ("ours", "kind", "settings", "theirs"),
+    [
+        *(
+            (lnc.optim.Momentum, "SGDOptimizer", {"momentum": m, "nesterov": n}, {"momentum": m, "nesterov": n})
+            for m in (0.0, 0.5, 0.9, 1.0)
+            for n in (False, True)
+        ),
+        *(
+            (lnc.optim.AdamHat, "AdamOptimizer", {"betas": b, "eps": e}, {"beta_1": b[0], "beta_2": b[1], "epsilon": e})
+            for b in ((0.9, 0.999), (0.5, 0.9), (0.0, 0.0))
+            for e in (1e-8, 1e-2)
+        ),
+    ],
+)
+def test_fifty_steps_as_scikit_learns(ours, kind, settings, theirs, rates):
+    network, loss, x, y = problem()
+    twins = [tensor.clone() for tensor in network.parameters()]
+    optimizer = ours(network, lr=rates[0], **settings)
+    reference = ScikitLearn(twins, kind, learning_rate_init=rates[0], **theirs)
+    for step, (features, targets) in enumerate(zip(x, y, strict=True)):
+        rate = rates[step * len(rates) // len(x)]
+        optimizer.lr = reference.optimizer.learning_rate = reference.optimizer.learning_rate_init = rate
+        loss(features, targets)
+        loss.backward()
+        for twin, grad in zip(twins, network.grads(), strict=True):
+            twin.grad = grad.clone()
+        optimizer.step()
+        reference.step()
+    for mine, twin in zip(network.parameters(), twins, strict=True):
+        torch.testing.assert_close(mine, twin, rtol=1e-10, atol=1e-13)
+
+
+def test_momentum_is_sgd_where_the_rate_is_constant():
+    ends = []
+    for make in (lnc.optim.Momentum, lnc.SGD):
+        network, loss, x, y = problem()
+        optimizer = make(network, lr=0.05, momentum=0.9, nesterov=True)
+        for features, targets in zip(x, y, strict=True):
+            loss(features, targets)
+            loss.backward()
+            optimizer.step()
+        ends.append(network.flatten()[0])
+    torch.testing.assert_close(*ends, rtol=1e-10, atol=1e-13)
+
+
+def test_adam_hat_is_adam_where_eps_is_nothing():
+    ends = []
+    for make in (lnc.optim.AdamHat, lnc.Adam):
+        network, loss, x, y = problem()
+        optimizer = make(network, eps=0.0, amsgrad=True, weight_decay=0.01)
+        for features, targets in zip(x, y, strict=True):
+            loss(features, targets)
+            loss.backward()
+            optimizer.step()
+        ends.append(network.flatten()[0])
+    torch.testing.assert_close(*ends, rtol=1e-8, atol=1e-12)
+
+
 def test_training_improves(device):
     network = Sequential(Dense(8, "tanh"), Dense(1))
     loss = lnc.LogLoss(network)

@@ -201,7 +201,7 @@ def test_accumulated_minibatches_are_one_batch(reduction, weighted):
     for size, accumulate in ((50, 1), (10, 5), (15, 4)):
         trainer = run(
             Dataset(X.double(), Y, *weights),
-            loss=lambda network: lnc.LogLoss(network, reduction=reduction),
+            loss=lambda network: lnc.LogLoss(network, reduction=reduction, l2=0.5),
             train_minibatch_size=size,
             accumulate=accumulate,
             shuffle_minibatches=False,

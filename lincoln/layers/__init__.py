@@ -1,8 +1,9 @@
 """Layers: differentiable functions with a hand-written forward and backward."""
 
-from lincoln.layers.activations import Identity, ReLU, Sigmoid, Softmax, Tanh
+from lincoln.layers.activations import Exp, Identity, ReLU, Sigmoid, Softmax, Tanh
 from lincoln.layers.base import Layer
 from lincoln.layers.containers import Dense, Sequential
+from lincoln.layers.dropout import Dropout
 from lincoln.layers.linear import Linear
 
-__all__ = ["Dense", "Identity", "Layer", "Linear", "ReLU", "Sequential", "Sigmoid", "Softmax", "Tanh"]
+__all__ = ["Dense", "Dropout", "Exp", "Identity", "Layer", "Linear", "ReLU", "Sequential", "Sigmoid", "Softmax", "Tanh"]

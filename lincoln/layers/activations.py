@@ -73,6 +73,20 @@ class Softmax(Layer):
         return p * (output_grad - (output_grad * p).sum(-1, keepdim=True))
 
 
+class Exp(Layer):
+    """e = e^a, so dL/da = e dL/de: what turns any number into a positive one, such as a rate."""
+
+    backward_formula = "da = e de"
+
+    def _forward(self, input: Tensor) -> Tensor:
+        self.saved = e = torch.exp(input)
+        return e
+
+    def _backward(self, output_grad: Tensor) -> Tensor:
+        e: Tensor = self.saved
+        return output_grad * e
+
+
 class Identity(Layer):
     """y = x, so dL/dx = dL/dy."""
 
@@ -90,5 +104,6 @@ _BY_NAME: dict[str, type[Layer]] = {
     "tanh": Tanh,
     "relu": ReLU,
     "softmax": Softmax,
+    "exp": Exp,
     "identity": Identity,
 }

@@ -47,6 +47,9 @@ class Layer:
     transposed: ClassVar[tuple[str, ...]] = ()
     """Parameters, matrices, that are kept in memory as their transpose, where that makes products faster."""
 
+    penalized: ClassVar[tuple[str, ...]] = ()
+    """Parameters that a loss with an `l2` penalty draws to zero: weights, not biases."""
+
     path: str = ""
     """The layer's place in its network, such as `0.linear`; it names the layer in errors."""
     built: bool = False

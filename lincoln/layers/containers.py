@@ -117,8 +117,8 @@ class Sequential(Layer):
 class Dense(Sequential):
     """p = f(x W + B): a linear layer and its activation.
 
-    `activation` is a name (sigmoid, tanh, relu, softmax, identity), a layer, or None for no activation; `bias` and `init`
-    are `Linear`'s.
+    `activation` is a name (sigmoid, tanh, relu, softmax, exp, identity), a layer, or None for no activation; `bias` and
+    `init` are `Linear`'s.
     """
 
     def __init__(

@@ -1,0 +1,370 @@
+"""What the estimators share: from data as users have them, through lincoln's `Trainer`, to fitted attributes."""
+
+from __future__ import annotations
+
+import copy
+import math
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from numpy.random import RandomState
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from torch import Tensor
+
+from lincoln.bookkeeping import Weights
+from lincoln.checks import as_tensor, to_numpy
+from lincoln.config import TrainerConfig
+from lincoln.errors import ArgumentError, DivergenceError
+from lincoln.estimators.batches import Examples, ShuffledOrder
+from lincoln.estimators.convergence import Convergence, Curves
+from lincoln.history import TrainerRunResult
+from lincoln.layers import Layer
+from lincoln.losses import Loss
+from lincoln.models import chosen_device
+from lincoln.optim import Optimizer
+from lincoln.trainer import Trainer
+
+_CHUNK = 65536  # examples predicted at a time
+_NOT_FINITE = (
+    "Solver produced non-finite parameter weights. The input data may contain large values and need to be preprocessed."
+)
+_DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn has no types
+    """A network as a scikit-learn estimator, trained by `Trainer`.
+
+    A subclass makes network, loss and optimizer; `ClassifierPart` and `RegressorPart` say what targets and predictions are.
+    A fit that fails leaves the estimator as it was.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
+        "validation_data": [None, tuple, list],
+        "callbacks": [None, tuple, list],
+        "gradient_clip": [None, Interval(Real, 0, None, closed="neither")],
+        "device": [None, str, torch.device],
+        "dtype": [None, str, type, np.dtype, torch.dtype],
+    }
+    network_: Layer
+    _loss: Loss
+    _optimizer: Optimizer | None = None
+
+    # ---- What a subclass says
+
+    @abstractmethod
+    def _new_network(self, features: Tensor, outputs: int, random: RandomState) -> Layer:
+        """A network with initial weights. `features`, (1, n_features), is where and in the dtype that it shall be."""
+
+    @abstractmethod
+    def _new_loss(self, network: Layer) -> Loss:
+        """The loss that it is trained on, averaged over examples, without a look at the targets."""
+
+    @abstractmethod
+    def _new_optimizer(self, network: Layer) -> Optimizer: ...
+
+    @abstractmethod
+    def _validated(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
+        """Features and labels as arrays, the features perhaps CSR; `reset` if they are the first."""
+
+    @abstractmethod
+    def _learn_labels(self, y: np.ndarray, incremental: bool) -> None:
+        """Note what the labels are like, or see that they are as before."""
+
+    @abstractmethod
+    def _encode(self, y: np.ndarray) -> Tensor:
+        """Labels as targets."""
+
+    @abstractmethod
+    def _outputs_for(self, targets: Tensor) -> int:
+        """How many outputs a network for these targets needs."""
+
+    @abstractmethod
+    def _class_weights(self, y: np.ndarray, incremental: bool) -> np.ndarray | None:
+        """What each example's class weighs, if that was asked for."""
+
+    @abstractmethod
+    def _score_of(self, targets: Tensor, predictions: Tensor, weights: Tensor | None) -> float:
+        """What `score` would give, for targets and the network's predictions."""
+
+    @abstractmethod
+    def _strata(self, targets: Tensor) -> np.ndarray | None:
+        """What a split for early stopping should keep in proportion."""
+
+    # ---- Fitting
+
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit the network to features X (n, n_features), an array, a frame or a sparse matrix, and targets y.
+
+        Each example's loss is multiplied by its `sample_weight`, (n,). Returns self. Raises ValueError (an
+        InvalidParameterError for a parameter) for what cannot be learned from, and then leaves the estimator as it was.
+        """
+        with self._unchanged_if_it_fails():
+            return self._fit(X, y, sample_weight)
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, incremental: bool = False) -> Self:
+        goes_on = hasattr(self, "network_") and (incremental or self.warm_start)
+        X, y = self._validated(X, y, reset=not goes_on)
+        self._learn_labels(y, incremental)
+        weights = self._weights(X, y, sample_weight, incremental)
+        targets = self._encode(y)
+        random = check_random_state(self.random_state)
+        if goes_on:
+            self._bring_up_to_date()
+        else:
+            self._begin(X, targets, random)
+        self._train(Examples(X, self._matched(targets), weights), random, incremental)
+        return self
+
+    def _begin(self, X: Any, targets: Tensor, random: RandomState) -> None:
+        """A network for these data, and nothing seen yet."""
+        kind = self._dtype_for(X)
+        one = X[:1].toarray() if issparse(X) else np.ascontiguousarray(X[:1])
+        features = as_tensor("X", one).to(chosen_device(self.device), kind)
+        self._curves = Curves()
+        self._optimizer = None
+        self.n_outputs_ = self._outputs_for(targets)
+        self.network_ = self._new_network(features, self.n_outputs_, random)
+        self._loss = self._new_loss(self.network_)
+
+    def _train(self, examples: Examples, random: RandomState, incremental: bool) -> None:
+        """Epochs until convergence, or one if `incremental`; then the fitted attributes."""
+        if self.early_stopping and incremental:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        examples, held_out = self._split(examples, random)
+        if self._optimizer is None or not incremental:
+            self._optimizer = self._new_optimizer(self.network_)
+        network, kind, device = self.network_, *home(self.network_)
+        curves = copy.deepcopy(self._curves)
+        convergence = Convergence(curves, len(examples), self.early_stopping, **self._convergence())
+        trainer = Trainer(
+            network,
+            TrainerConfig(
+                1 if incremental else self.max_iter,
+                self._batch_size(len(examples)),
+                _CHUNK,
+                seed=self._seed(random),
+                clip_norm=self.gradient_clip,
+                progress=None,
+            ),
+            self._loss,
+            self._optimizer,
+            examples.batches(
+                self._batch_size(len(examples)), kind, device, ShuffledOrder(random) if self.shuffle else None
+            ),
+            None if held_out is None else held_out.whole(kind, device, _CHUNK),
+            [convergence, *(self.callbacks or ())],
+            metric=None if held_out is None else self._metric(held_out),
+        )
+        with self._weights_back_if_it_fails(self._optimizer):
+            self._run(trainer)
+        if self.early_stopping and convergence.best_weights is not None:
+            convergence.best_weights.put_back(network)
+        if not (incremental or trainer.stopping) and trainer.history.epochs == self.max_iter:
+            warnings.warn(
+                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization hasn't "
+                f"converged yet.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+        self._curves = curves
+        self._publish(trainer.history)
+
+    def _run(self, trainer: Trainer) -> None:
+        try:
+            trainer.train()
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", stacklevel=6)
+        except DivergenceError as error:
+            raise ValueError(f"{_NOT_FINITE} ({error})") from error
+        finally:
+            trainer.model.eval()
+
+    def _publish(self, history: TrainerRunResult) -> None:
+        """The fitted attributes that every estimator has."""
+        curves, scored = self._curves, self.early_stopping
+        self.history_ = history
+        self.n_iter_ = history.epochs
+        self.t_ = curves.seen
+        self.loss_curve_ = curves.losses
+        self.loss_ = curves.losses[-1] if curves.losses else np.nan
+        self.best_loss_ = None if scored else curves.best_loss
+        self.validation_loss_curve_ = curves.validation_losses or None
+        self.validation_scores_ = curves.scores or None
+        self.best_validation_score_ = curves.best_score if curves.scores else None
+
+    # ---- Predicting
+
+    def _predictions(self, X: Any) -> np.ndarray:
+        """What the network predicts, (n, outputs): probabilities where its loss has a link."""
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
+        self._bring_up_to_date()
+        kind, device = home(self.network_)
+        parts = []
+        with torch.inference_mode():
+            for start in range(0, X.shape[0], _CHUNK):
+                part = X[start : start + _CHUNK]
+                dense = part.toarray() if issparse(part) else part
+                parts.append(self._loss.predict(as_tensor("X", dense).to(device, kind)))
+            return to_numpy(torch.cat(parts))
+
+    def _bring_up_to_date(self) -> None:
+        """Take in what was changed on the outside since the last fit."""
+
+    # ---- Data and settings
+
+    def _weights(self, X: Any, y: np.ndarray, sample_weight: Any, incremental: bool) -> Tensor | None:
+        weights = None if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=np.float64)
+        by_class = self._class_weights(y, incremental)
+        if by_class is not None:
+            weights = by_class if weights is None else weights * by_class
+        return None if weights is None else torch.from_numpy(weights)
+
+    def _split(self, examples: Examples, random: RandomState) -> tuple[Examples, Examples | None]:
+        """What to train on, and what to hold out for scores, if anything."""
+        if self.validation_data is not None:
+            return examples, self._held_out()
+        if not self.early_stopping:
+            return examples, None
+        rows = train_test_split(
+            np.arange(len(examples)),
+            random_state=random,
+            test_size=self.validation_fraction,
+            stratify=self._strata(examples.targets),
+        )
+        if len(rows[1]) < 2:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
+            )
+        return examples[rows[0]], examples[rows[1]]
+
+    def _held_out(self) -> Examples:
+        """`validation_data` as examples."""
+        if len(self.validation_data) not in (2, 3):
+            raise ValueError(
+                f"validation_data has {len(self.validation_data)} parts; wanted (X, y) or (X, y, sample_weight)"
+            )
+        X, y, *weights = self.validation_data
+        X, y = self._validated(X, y, reset=False)
+        self._learn_labels(y, incremental=True)
+        return Examples(X, self._matched(self._encode(y)), self._weights(X, y, *weights or (None,), incremental=False))
+
+    def _metric(self, held_out: Examples) -> Any:
+        def score(targets: Tensor, predictions: Tensor) -> float:
+            return self._score_of(targets, predictions, held_out.weights)
+
+        return score
+
+    def _batch_size(self, examples: int) -> int:
+        if self.batch_size == "auto":
+            return min(200, examples)
+        if self.batch_size > examples:
+            warnings.warn(
+                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=6
+            )
+        return int(min(self.batch_size, examples))
+
+    def _convergence(self) -> dict[str, Any]:
+        return {"tol": self.tol, "patience": self.n_iter_no_change, "verbose": bool(self.verbose)}
+
+    def _seed(self, random: RandomState) -> int | None:
+        """A seed for what the training draws from torch, if it draws anything."""
+        return None
+
+    def _matched(self, targets: Tensor) -> Tensor:
+        """`targets` as the loss wants them; ValueError for what it cannot be taught."""
+        kind, device = home(self.network_)
+        matched = self._loss.match(torch.empty(1, 1, dtype=kind).expand(len(targets), self.n_outputs_), targets)
+        self._loss.check(matched, self.n_outputs_)
+        return matched
+
+    def _dtype_for(self, X: Any) -> torch.dtype:
+        """The dtype to work in: the one asked for, else float32 for X in float32, else float64."""
+        return _dtype(self.dtype) or _DTYPES[X.dtype.name]
+
+    # ---- State
+
+    @contextmanager
+    def _unchanged_if_it_fails(self) -> Iterator[None]:
+        before = dict(vars(self))
+        try:
+            yield
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    @contextmanager
+    def _weights_back_if_it_fails(self, optimizer: Optimizer | None = None) -> Iterator[None]:
+        """A fit that goes on works on the fitted network itself."""
+        weights, state = Weights.of(self.network_), optimizer.state_dict() if optimizer else {}
+        try:
+            yield
+            if not math.isfinite(self.network_.flatten()[0].abs().max().item()):
+                raise ValueError(_NOT_FINITE)
+        except BaseException:
+            weights.put_back(self.network_)
+            if optimizer is not None:
+                optimizer.load_state_dict(state)
+            raise
+
+    def __getstate__(self) -> dict[str, Any]:
+        """On the CPU, so that what was fitted on a GPU can be loaded where there is none."""
+        state: dict[str, Any] = dict(super().__getstate__())
+        state.pop("_loss", None)
+        if state.get("_optimizer") is not None:
+            remembered = state["_optimizer"].state_dict()
+            state["_optimizer"] = {
+                name: value.cpu() if isinstance(value, Tensor) else value for name, value in remembered.items()
+            }
+        if "network_" in state:
+            state["network_"] = copy.deepcopy(self.network_).to("cpu")
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "network_" in state:
+            self._loss = self._new_loss(self.network_)
+            remembered = vars(self).pop("_optimizer", None)
+            if remembered is not None:
+                self._optimizer = self._new_optimizer(self.network_)
+                self._optimizer.load_state_dict(remembered)
+
+
+def home(network: Layer) -> tuple[torch.dtype, torch.device]:
+    """The dtype and device of its parameters."""
+    one = next(network.parameters())
+    return one.dtype, one.device
+
+
+def _dtype(given: Any) -> torch.dtype | None:
+    """float32 or float64 as torch has it, by whatever name."""
+    if given is None:
+        return None
+    name = str(given).removeprefix("torch.") if isinstance(given, torch.dtype | str) else np.dtype(given).name
+    if name not in _DTYPES:
+        raise ArgumentError(f"dtype is {given!r}; wanted float32 or float64, or None for float32 if X is, else float64")
+    return _DTYPES[name]

@@ -1,0 +1,109 @@
+"""When a fit ends, by scikit-learn's rule; and what it notes on the way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from lincoln.bookkeeping import Weights
+from lincoln.callbacks import Callback
+from lincoln.trainer import Trainer
+
+_SMALLEST_RATE = 1e-6  # an adaptive learning rate is not lowered from here
+
+
+class Curves:
+    """What a fit has seen so far; a fit that goes on, goes on with it."""
+
+    def __init__(self) -> None:
+        self.losses: list[float] = []
+        self.scores: list[float] = []
+        self.validation_losses: list[float] = []
+        self.best_loss = math.inf
+        self.best_score = -math.inf
+        self.idle = 0
+        """Epochs in a row that were no better than the best before them, by `tol`."""
+        self.seen = 0
+        """Examples seen, each as often as it was."""
+
+
+class Convergence(Callback):
+    """Stop when for more than `patience` epochs in a row the loss did not fall, or the score not rise, by `tol`.
+
+    `examples` are in an epoch. With `scored` the validation score is watched, and the weights with the best one are kept in `best_weights`. With an
+    `adaptive` learning rate a fit that would stop goes on with a fifth of it, until it is as low as 1e-6. `rate`, the
+    learning rate after so many examples, sets it after each epoch.
+
+    Source: `_fit_stochastic` of scikit-learn's multilayer perceptrons.
+    """
+
+    saved = False
+
+    def __init__(
+        self,
+        curves: Curves,
+        examples: int,
+        scored: bool,
+        tol: float,
+        patience: float,
+        adaptive: bool = False,
+        rate: Callable[[int], float] | None = None,
+        verbose: bool = False,
+    ) -> None:
+        self.curves = curves
+        self.examples = examples
+        self.tol = tol
+        self.patience = patience
+        self.scored = scored
+        self.adaptive = adaptive
+        self.rate = rate
+        self.verbose = verbose
+        self.best_weights: Weights | None = None
+
+    def epoch_end(self, trainer: Trainer) -> None:
+        curves, history = self.curves, trainer.history
+        curves.losses.append(history.losses[-1])
+        self._say(f"Iteration {len(history.losses)}, loss = {history.losses[-1]:.8f}")
+        if history.val_losses:
+            curves.validation_losses.append(history.val_losses[-1])
+            curves.scores.append(history.val_metrics[-1])
+            self._say(f"Validation score: {history.val_metrics[-1]:.6f}")
+        curves.seen += self.examples
+        self._judge(trainer)
+        if self.rate is not None:
+            trainer.optimizer.lr = self.rate(curves.seen)
+        if curves.idle > self.patience:
+            self._give_up(trainer)
+
+    def _judge(self, trainer: Trainer) -> None:
+        """Is this epoch better than the best before it?"""
+        curves = self.curves
+        if self.scored:
+            score = curves.scores[-1]
+            curves.idle = curves.idle + 1 if score < curves.best_score + self.tol else 0
+            if score > curves.best_score:
+                self.best_weights = Weights.of(trainer.model)
+        else:
+            loss = curves.losses[-1]
+            curves.idle = curves.idle + 1 if loss > curves.best_loss - self.tol else 0
+        curves.best_loss = min(curves.best_loss, curves.losses[-1])
+        if curves.scores:
+            curves.best_score = max(curves.best_score, curves.scores[-1])
+
+    def _give_up(self, trainer: Trainer) -> None:
+        watched = "Validation score" if self.scored else "Training loss"
+        why = f"{watched} did not improve more than tol={self.tol:f} for {self.patience} consecutive epochs."
+        if not self.adaptive:
+            self._say(f"{why} Stopping.")
+        elif trainer.optimizer.lr <= _SMALLEST_RATE:
+            self._say(f"{why} Learning rate too small. Stopping.")
+        else:
+            trainer.optimizer.lr /= 5
+            self._say(f"{why} Setting learning rate to {trainer.optimizer.lr:f}")
+            self.curves.idle = 0
+            return
+        trainer.stop(why)
+
+    def _say(self, line: str) -> None:
+        if self.verbose:
+            print(line)

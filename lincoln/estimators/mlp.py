@@ -1,0 +1,334 @@
+"""scikit-learn's multilayer perceptrons on lincoln's layers: `MLPClassifier` and `MLPRegressor`."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.random import RandomState
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.optimize import _check_optimize_result
+from torch import Tensor
+
+from lincoln.checks import as_tensor, to_numpy
+from lincoln.estimators.base import NetworkEstimator, home
+from lincoln.estimators.batches import Examples
+from lincoln.estimators.targets import ClassifierPart, RegressorPart
+from lincoln.layers import Dense, Dropout, Layer, Linear, Sequential
+from lincoln.history import TrainerRunResult
+from lincoln.lbfgs import minimize
+from lincoln.losses import CrossEntropy, LogLoss, Loss, PoissonLoss, SquaredError
+from lincoln.optim import AdamHat, Momentum, Optimizer
+
+_ACTIVATIONS = {"identity": None, "logistic": "sigmoid", "tanh": "tanh", "relu": "relu"}
+_OUTPUTS = {"identity": None, "exp": "exp", "logistic": "sigmoid", "softmax": "softmax"}
+
+
+class Perceptron(NetworkEstimator):
+    """Hidden layers of one kind, trained by one of scikit-learn's solvers; initial weights are those that it would draw."""
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **NetworkEstimator._parameter_constraints,
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions(set(_ACTIVATIONS))],
+        "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "power_t": [Interval(Real, 0, None, closed="left")],
+        "momentum": [Interval(Real, 0, 1, closed="both")],
+        "nesterovs_momentum": ["boolean"],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "max_fun": [Interval(Integral, 1, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+    }
+    coefs_: list[np.ndarray]
+    intercepts_: list[np.ndarray]
+    out_activation_: str
+
+    # ---- The network and its parameters
+
+    def _sizes(self) -> list[int]:
+        given = self.hidden_layer_sizes
+        sizes = list(given) if hasattr(given, "__iter__") else [given]
+        if np.any(np.array(sizes) <= 0):
+            raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
+        return sizes
+
+    def _layers(self, outputs: int) -> Sequential:
+        """The network, without weights."""
+        layers: list[Layer] = []
+        for size in self._sizes():
+            layers.append(Dense(int(size), _ACTIVATIONS[self.activation]))
+            if self.dropout:
+                layers.append(Dropout(self.dropout))
+        return Sequential(*layers, Dense(outputs, _OUTPUTS[self.out_activation_]))
+
+    def _new_network(self, features: Tensor, outputs: int, random: RandomState) -> Layer:
+        self.out_activation_ = self._out_activation()
+        network = self._layers(outputs).to(features.device, features.dtype)
+        coefs, intercepts = [], []
+        units = [features.shape[1], *self._sizes(), outputs]
+        for fan_in, fan_out in zip(units, units[1:], strict=False):
+            bound = np.sqrt((2.0 if self.activation == "logistic" else 6.0) / (fan_in + fan_out))
+            coefs.append(random.uniform(-bound, bound, (fan_in, fan_out)))
+            intercepts.append(random.uniform(-bound, bound, fan_out))
+        _fill(network, coefs, intercepts)
+        self.n_layers_ = len(units)
+        return network
+
+    def _new_loss(self, network: Layer) -> Loss:
+        kinds: dict[str, type[Loss]] = {
+            "logistic": LogLoss,
+            "softmax": CrossEntropy,
+            "identity": SquaredError,
+            "exp": PoissonLoss,
+        }
+        return kinds[self.out_activation_](network, reduction="mean", l2=self.alpha, check_targets=False)
+
+    def _new_optimizer(self, network: Layer) -> Optimizer:
+        if self.solver == "sgd":
+            return Momentum(network, self.learning_rate_init, self.momentum, self.nesterovs_momentum)
+        return AdamHat(network, self.learning_rate_init, (self.beta_1, self.beta_2), self.epsilon)
+
+    def _bring_up_to_date(self) -> None:
+        """Take in coefficients that were assigned (`mlp.coefs_ = ...`) instead of written in place."""
+        given = [*self.coefs_, *self.intercepts_]
+        linears = _linears(self.network_)
+        if len(given) == len(self._shown) and all(a is b for a, b in zip(given, self._shown, strict=True)):
+            return
+        wanted = [tuple(tensor.shape) for tensor in (*(l.W for l in linears), *(l.B[0] for l in linears))]
+        found = [np.shape(array) for array in given]
+        if found != wanted:
+            raise ValueError(f"coefs_ and intercepts_ have shapes {found}; the network's are {wanted}")
+        for linear, coef, intercept in zip(linears, self.coefs_, self.intercepts_, strict=True):
+            linear.W.copy_(as_tensor("coefs_", coef))
+            linear.B.copy_(as_tensor("intercepts_", intercept))
+        self._show_parameters()
+
+    def _show_parameters(self) -> None:
+        """`coefs_` and `intercepts_`: on the CPU the network's own memory, elsewhere copies that cannot be written to."""
+        linears = _linears(self.network_)
+        self.coefs_ = [_shown(linear.W) for linear in linears]
+        self.intercepts_ = [_shown(linear.B)[0] for linear in linears]
+        self._shown = [*self.coefs_, *self.intercepts_]
+
+    def _publish(self, history: TrainerRunResult) -> None:
+        super()._publish(history)
+        self._show_parameters()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "network_" in state:
+            self._show_parameters()
+
+    # ---- Fitting
+
+    def _check_solver(self) -> bool:
+        if self.solver == "lbfgs":
+            raise AttributeError("partial_fit is only available for stochastic optimizers. lbfgs is not stochastic.")
+        return True
+
+    def _convergence(self) -> dict[str, Any]:
+        rules = super()._convergence()
+        if self.solver == "sgd" and self.learning_rate == "adaptive":
+            rules["adaptive"] = True
+        if self.solver == "sgd" and self.learning_rate == "invscaling":
+            rules["rate"] = lambda seen: self.learning_rate_init / (seen + 1) ** self.power_t
+        return rules
+
+    def _seed(self, random: RandomState) -> int | None:
+        return (int(random.randint(2**31)) + self._curves.seen) % 2**31 if self.dropout else None
+
+    def _train(self, examples: Examples, random: RandomState, incremental: bool) -> None:
+        if self.solver != "lbfgs":
+            return super()._train(examples, random, incremental)
+        for name in ("dropout", "gradient_clip", "callbacks", "validation_data"):
+            if getattr(self, name):
+                raise ValueError(f"{name} is for the solvers sgd and adam, which train in epochs; solver is 'lbfgs'")
+        (batch,) = examples.batches(len(examples), *home(self.network_))
+        with self._weights_back_if_it_fails():
+            result = minimize(self._loss, *batch, max_iter=self.max_iter, max_fun=self.max_fun, tol=self.tol)
+        self.network_.eval()
+        self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
+        self.t_ = 0
+        self.loss_ = result.fun
+        self._show_parameters()
+
+    def _dtype_for(self, X: Any) -> torch.dtype:
+        """L-BFGS compares losses that differ little: float64, unless something else is asked for."""
+        return torch.float64 if self.solver == "lbfgs" and self.dtype is None else super()._dtype_for(X)
+
+
+class MLPClassifier(ClassifierPart, Perceptron):  # type: ignore[misc]
+    """Multilayer perceptron for classes."""
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **Perceptron._parameter_constraints,
+        **ClassifierPart._parameter_constraints,
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: str = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        class_weight: Any = None,
+        dropout: float = 0.0,
+        validation_data: Any = None,
+        callbacks: Any = None,
+        gradient_clip: float | None = None,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.class_weight = class_weight
+        self.dropout = dropout
+        self.validation_data = validation_data
+        self.callbacks = callbacks
+        self.gradient_clip = gradient_clip
+        self.device = device
+        self.dtype = dtype
+
+    def _out_activation(self) -> str:
+        return "softmax" if self._kind == "multiclass" else "logistic"
+
+
+class MLPRegressor(RegressorPart, Perceptron):  # type: ignore[misc]
+    """Multilayer perceptron for numbers."""
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **Perceptron._parameter_constraints,
+        "loss": [StrOptions({"squared_error", "poisson"})],
+    }
+
+    def __init__(
+        self,
+        loss: str = "squared_error",
+        hidden_layer_sizes: Any = (100,),
+        activation: str = "relu",
+        *,
+        solver: str = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | str = "auto",
+        learning_rate: str = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: float = 10,
+        max_fun: int = 15000,
+        dropout: float = 0.0,
+        validation_data: Any = None,
+        callbacks: Any = None,
+        gradient_clip: float | None = None,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        self.loss = loss
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.dropout = dropout
+        self.validation_data = validation_data
+        self.callbacks = callbacks
+        self.gradient_clip = gradient_clip
+        self.device = device
+        self.dtype = dtype
+
+    def _out_activation(self) -> str:
+        return "exp" if self.loss == "poisson" else "identity"
+
+
+def _linears(network: Layer) -> list[Linear]:
+    return [layer for _, layer in network.named_layers() if isinstance(layer, Linear)]
+
+
+def _fill(network: Layer, coefs: list[np.ndarray], intercepts: list[np.ndarray]) -> None:
+    for linear, coef, intercept in zip(_linears(network), coefs, intercepts, strict=True):
+        linear.register({"W": as_tensor("coefs_", coef), "B": as_tensor("intercepts_", intercept).reshape(1, -1)})
+
+
+def _shown(parameter: Tensor) -> np.ndarray:
+    array = to_numpy(parameter)
+    if parameter.device.type != "cpu":
+        array.flags.writeable = False
+    return array

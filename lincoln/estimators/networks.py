@@ -1,0 +1,207 @@
+"""Any network of lincoln's as a scikit-learn estimator: `NetworkClassifier` and `NetworkRegressor`."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable
+from functools import partial
+from numbers import Real
+from typing import Any, ClassVar
+
+import torch
+from numpy.random import RandomState
+from sklearn.utils._param_validation import Interval
+from torch import Tensor
+
+from lincoln.binding import bind_loss, bind_optimizer
+from lincoln.errors import ArgumentError, DataError
+from lincoln.estimators.base import NetworkEstimator
+from lincoln.estimators.targets import ClassifierPart, RegressorPart
+from lincoln.layers import Identity, Layer, Linear, Sequential, Softmax
+from lincoln.losses import MSE, CrossEntropy, LogLoss, Loss
+from lincoln.optim import Adam, Optimizer
+from lincoln.schedules import Schedule
+from lincoln.seeding import seeded
+
+Template = Layer | Callable[[int], Layer]
+
+
+class TemplateEstimator(NetworkEstimator):
+    """The network is a template: every fit that starts anew works on a copy of it."""
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **NetworkEstimator._parameter_constraints,
+        "network": [Layer, callable],
+        "loss": [None, callable],
+        "optimizer": [callable],
+        "lr": [None, Interval(Real, 0, None, closed="neither")],
+        "schedule": [None, Schedule],
+    }
+
+    def _new_network(self, features: Tensor, outputs: int, random: RandomState) -> Layer:
+        made = self.network if isinstance(self.network, Layer) else self.network(outputs)
+        if not isinstance(made, Layer):
+            raise ArgumentError(f"network: {self.network!r} made {made!r}; wanted a Layer")
+        network = copy.deepcopy(made).to(features.device, features.dtype)
+        with seeded(int(random.randint(2**31))), torch.inference_mode():
+            self.n_outputs_ = network.eval()(features).shape[-1]
+        self._refuse_outputs(outputs)
+        return network
+
+    def _refuse_outputs(self, wanted: int) -> None:
+        if self.n_outputs_ != wanted:
+            raise DataError(
+                f"network: it has {self.n_outputs_} outputs, and y needs {wanted}: end it in a layer of that size, or give "
+                f"a function that makes a network for any number of outputs"
+            )
+
+    def _new_optimizer(self, network: Layer) -> Optimizer:
+        make = self.optimizer if self.lr is None else partial(self.optimizer, lr=self.lr)
+        return bind_optimizer(make, network)
+
+    def _seed(self, random: RandomState) -> int:
+        return (int(random.randint(2**31)) + self._curves.seen) % 2**31
+
+    def _check_solver(self) -> bool:
+        return True
+
+
+class NetworkClassifier(ClassifierPart, TemplateEstimator):  # type: ignore[misc]
+    """Any network of lincoln's as a classifier."""
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **TemplateEstimator._parameter_constraints,
+        **ClassifierPart._parameter_constraints,
+    }
+
+    def __init__(
+        self,
+        network: Template,
+        *,
+        loss: Callable[[Layer], Loss] | None = None,
+        optimizer: Callable[[Layer], Optimizer] = Adam,
+        lr: float | None = None,
+        schedule: Schedule | None = None,
+        batch_size: int | str = "auto",
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: float = 10,
+        class_weight: Any = None,
+        validation_data: Any = None,
+        callbacks: Any = None,
+        gradient_clip: float | None = None,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        self.network = network
+        self.loss = loss
+        self.optimizer = optimizer
+        self.lr = lr
+        self.schedule = schedule
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.class_weight = class_weight
+        self.validation_data = validation_data
+        self.callbacks = callbacks
+        self.gradient_clip = gradient_clip
+        self.device = device
+        self.dtype = dtype
+
+    def _new_loss(self, network: Layer) -> Loss:
+        default = CrossEntropy if self._kind != "multilabel-indicator" and self.n_outputs_ > 1 else LogLoss
+        return _averaged(self.loss or default, network)
+
+    def _refuse_outputs(self, wanted: int) -> None:
+        if not (self._kind == "binary" and self.n_outputs_ == 2):  # two classes, as likely by softmax as by sigmoid
+            super()._refuse_outputs(wanted)
+
+    def _encode(self, y: Any) -> Tensor:
+        targets = super()._encode(y)
+        if self.loss is None or self._kind == "multilabel-indicator" or self.n_outputs_ == 1:
+            return targets
+        return targets
+
+
+class NetworkRegressor(RegressorPart, TemplateEstimator):  # type: ignore[misc]
+    """Any network of lincoln's as a regressor."""
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = TemplateEstimator._parameter_constraints
+
+    def __init__(
+        self,
+        network: Template,
+        *,
+        loss: Callable[[Layer], Loss] | None = None,
+        optimizer: Callable[[Layer], Optimizer] = Adam,
+        lr: float | None = None,
+        schedule: Schedule | None = None,
+        batch_size: int | str = "auto",
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: Any = None,
+        tol: float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: float = 10,
+        validation_data: Any = None,
+        callbacks: Any = None,
+        gradient_clip: float | None = None,
+        device: Any = None,
+        dtype: Any = None,
+    ) -> None:
+        self.network = network
+        self.loss = loss
+        self.optimizer = optimizer
+        self.lr = lr
+        self.schedule = schedule
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.validation_data = validation_data
+        self.callbacks = callbacks
+        self.gradient_clip = gradient_clip
+        self.device = device
+        self.dtype = dtype
+
+    def _new_loss(self, network: Layer) -> Loss:
+        return _averaged(self.loss or MSE, network)
+
+
+def _averaged(make: Callable[[Layer], Loss], network: Layer) -> Loss:
+    """The loss that `make` makes, averaged over examples; on logits where the network leaves the loss's link out."""
+    link = getattr(make, "link", None)
+    logits = link is not None and isinstance(_last(network), Linear)
+    loss = bind_loss(partial(make, from_logits=True) if logits else make, network)
+    loss.reduction = "mean"
+    loss.check_targets = False
+    return loss
+
+
+def _last(network: Layer) -> Layer:
+    """The layer whose output is the network's."""
+    leaves = list(network.leaves()) if isinstance(network, Sequential) else [network]
+    return next((layer for layer in reversed(leaves) if not isinstance(layer, Identity)), leaves[-1])

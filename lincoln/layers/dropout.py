@@ -1,0 +1,35 @@
+"""Dropout: a network learns not to lean on any one of its units."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from lincoln.errors import ArgumentError
+from lincoln.layers.base import Layer
+
+
+class Dropout(Layer):
+    """y = m x, so dL/dx = m dL/dy, with m = 0 with probability `rate`, else 1 / (1 - rate), drawn for each number alone.
+
+    The mean of m is 1, so in evaluation mode y = x. Numbers come from torch's generator. Srivastava et al. (2014).
+    """
+
+    backward_formula = "dx = m dy"
+
+    def __init__(self, rate: float = 0.5) -> None:
+        if isinstance(rate, bool) or not 0 <= rate < 1:
+            raise ArgumentError(f"Dropout: rate is {rate!r}; wanted 0 or more and below 1, the share that is dropped")
+        self.rate = rate
+
+    def _forward(self, input: Tensor) -> Tensor:
+        if not self.training:
+            return input
+        # drawn in float32 whatever the input's dtype, so that one seed gives one mask
+        kept = torch.rand(input.shape, dtype=torch.float32, device=input.device).ge_(self.rate)
+        self.saved = m = kept.to(input.dtype).div_(1 - self.rate)
+        return input * m
+
+    def _backward(self, output_grad: Tensor) -> Tensor:
+        m: Tensor = self.saved
+        return output_grad * m

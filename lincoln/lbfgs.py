@@ -1,0 +1,47 @@
+"""L-BFGS: scipy's minimiser over a network's two vectors, for data that fit in one batch."""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.optimize
+import torch
+from torch import Tensor
+
+from lincoln.checks import to_numpy
+from lincoln.losses import Loss
+
+
+def minimize(
+    loss: Loss,
+    features: Tensor,
+    targets: Tensor,
+    sample_weight: Tensor | None = None,
+    max_iter: int = 200,
+    max_fun: int = 15000,
+    tol: float = 1e-4,
+) -> scipy.optimize.OptimizeResult:
+    """Lower `loss` on these examples, all at once, until no entry of its gradient is larger than `tol`.
+
+    At most `max_iter` iterations and `max_fun` evaluations. The network, which must be built, ends at the best weights
+    found; what scipy says of the search is returned: `fun` the loss, `nit` the iterations, `nfev` the evaluations,
+    `success` and `message`. The line search needs differences of losses, so float64 serves better than float32.
+    Liu and Nocedal (1989); `scipy.optimize.minimize(method="L-BFGS-B")`.
+    """
+    w, g = loss.network.flatten()
+
+    def value_and_gradient(x: np.ndarray) -> tuple[float, np.ndarray]:
+        w.copy_(torch.from_numpy(x))
+        value = loss(features, targets, sample_weight)
+        loss.backward()
+        return value.item(), to_numpy(g.double()).copy()
+
+    with torch.inference_mode():
+        result = scipy.optimize.minimize(
+            value_and_gradient,
+            to_numpy(w.double()).copy(),
+            method="L-BFGS-B",
+            jac=True,
+            options={"maxiter": max_iter, "maxfun": max_fun, "gtol": tol},
+        )
+        w.copy_(torch.from_numpy(result.x))
+    return result
