@@ -256,9 +256,7 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
             stratify=self._strata(examples.targets),
         )
         if len(rows[1]) < 2:
-            raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
-            )
+            raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
         return examples[rows[0]], examples[rows[1]]
 
     def _held_out(self) -> Examples:
@@ -270,7 +268,9 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
         X, y, *weights = self.validation_data
         X, y = self._validated(X, y, reset=False)
         self._learn_labels(y, incremental=True)
-        return Examples(X, self._matched(self._encode(y)), self._weights(X, y, *weights or (None,), incremental=False))
+        return Examples(
+            X, self._matched(self._encode(y)), self._weights(X, y, weights[0] if weights else None, incremental=False)
+        )
 
     def _metric(self, held_out: Examples) -> Any:
         def score(targets: Tensor, predictions: Tensor) -> float:
@@ -296,7 +296,7 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
 
     def _matched(self, targets: Tensor) -> Tensor:
         """`targets` as the loss wants them; ValueError for what it cannot be taught."""
-        kind, device = home(self.network_)
+        kind, _ = home(self.network_)
         matched = self._loss.match(torch.empty(1, 1, dtype=kind).expand(len(targets), self.n_outputs_), targets)
         self._loss.check(matched, self.n_outputs_)
         return matched
@@ -313,8 +313,7 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
         try:
             yield
         except BaseException:
-            vars(self).clear()
-            vars(self).update(before)
+            self.__dict__ = before
             raise
 
     @contextmanager
@@ -348,10 +347,15 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
         super().__setstate__(state)
         if "network_" in state:
             self._loss = self._new_loss(self.network_)
-            remembered = vars(self).pop("_optimizer", None)
+            remembered, self._optimizer = state.get("_optimizer"), None
             if remembered is not None:
                 self._optimizer = self._new_optimizer(self.network_)
                 self._optimizer.load_state_dict(remembered)
+
+
+def arguments(scope: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of the `__init__` whose `locals()` these are."""
+    return {name: value for name, value in scope.items() if name not in ("self", "__class__")}
 
 
 def home(network: Layer) -> tuple[torch.dtype, torch.device]:

@@ -55,7 +55,6 @@ class Examples:
         features = as_tensor("X", np.ascontiguousarray(self.X)).to(dtype)
         return DataLoader(Dataset(features, *others), size, order or False, device=device)
 
-
     def whole(self, dtype: torch.dtype, device: torch.device, size: int) -> Dataset | SparseBatches:
         """All of them, in order: the form in which a trainer looks at validation data."""
         batches = self.batches(size, dtype, device)

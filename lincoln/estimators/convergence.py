@@ -30,9 +30,9 @@ class Curves:
 class Convergence(Callback):
     """Stop when for more than `patience` epochs in a row the loss did not fall, or the score not rise, by `tol`.
 
-    `examples` are in an epoch. With `scored` the validation score is watched, and the weights with the best one are kept in `best_weights`. With an
-    `adaptive` learning rate a fit that would stop goes on with a fifth of it, until it is as low as 1e-6. `rate`, the
-    learning rate after so many examples, sets it after each epoch.
+    `examples` are in an epoch. With `scored` the validation score is watched, and the weights with the best one are kept
+    in `best_weights`. With an `adaptive` learning rate a fit that would stop goes on with a fifth of it, until it is as
+    low as 1e-6. `rate`, the learning rate after so many examples, sets it after each epoch.
 
     Source: `_fit_stochastic` of scikit-learn's multilayer perceptrons.
     """

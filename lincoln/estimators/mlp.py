@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -13,11 +14,11 @@ from sklearn.utils.optimize import _check_optimize_result
 from torch import Tensor
 
 from lincoln.checks import as_tensor, to_numpy
-from lincoln.estimators.base import NetworkEstimator, home
+from lincoln.estimators.base import NetworkEstimator, arguments, home
 from lincoln.estimators.batches import Examples
 from lincoln.estimators.targets import ClassifierPart, RegressorPart
-from lincoln.layers import Dense, Dropout, Layer, Linear, Sequential
 from lincoln.history import TrainerRunResult
+from lincoln.layers import Dense, Dropout, Layer, Linear, Sequential
 from lincoln.lbfgs import minimize
 from lincoln.losses import CrossEntropy, LogLoss, Loss, PoissonLoss, SquaredError
 from lincoln.optim import AdamHat, Momentum, Optimizer
@@ -73,7 +74,7 @@ class Perceptron(NetworkEstimator):
         network = self._layers(outputs).to(features.device, features.dtype)
         coefs, intercepts = [], []
         units = [features.shape[1], *self._sizes(), outputs]
-        for fan_in, fan_out in zip(units, units[1:], strict=False):
+        for fan_in, fan_out in pairwise(units):
             bound = np.sqrt((2.0 if self.activation == "logistic" else 6.0) / (fan_in + fan_out))
             coefs.append(random.uniform(-bound, bound, (fan_in, fan_out)))
             intercepts.append(random.uniform(-bound, bound, fan_out))
@@ -98,14 +99,13 @@ class Perceptron(NetworkEstimator):
     def _bring_up_to_date(self) -> None:
         """Take in coefficients that were assigned (`mlp.coefs_ = ...`) instead of written in place."""
         given = [*self.coefs_, *self.intercepts_]
-        linears = _linears(self.network_)
         if len(given) == len(self._shown) and all(a is b for a, b in zip(given, self._shown, strict=True)):
             return
-        wanted = [tuple(tensor.shape) for tensor in (*(l.W for l in linears), *(l.B[0] for l in linears))]
+        wanted = [np.shape(array) for array in self._shown]
         found = [np.shape(array) for array in given]
         if found != wanted:
             raise ValueError(f"coefs_ and intercepts_ have shapes {found}; the network's are {wanted}")
-        for linear, coef, intercept in zip(linears, self.coefs_, self.intercepts_, strict=True):
+        for linear, coef, intercept in zip(_linears(self.network_), self.coefs_, self.intercepts_, strict=True):
             linear.W.copy_(as_tensor("coefs_", coef))
             linear.B.copy_(as_tensor("intercepts_", intercept))
         self._show_parameters()
@@ -150,9 +150,11 @@ class Perceptron(NetworkEstimator):
         for name in ("dropout", "gradient_clip", "callbacks", "validation_data"):
             if getattr(self, name):
                 raise ValueError(f"{name} is for the solvers sgd and adam, which train in epochs; solver is 'lbfgs'")
-        (batch,) = examples.batches(len(examples), *home(self.network_))
+        ((features, targets, *weights),) = examples.batches(len(examples), *home(self.network_))
         with self._weights_back_if_it_fails():
-            result = minimize(self._loss, *batch, max_iter=self.max_iter, max_fun=self.max_fun, tol=self.tol)
+            result = minimize(
+                self._loss, features, targets, weights[0] if weights else None, self.max_iter, self.max_fun, self.tol
+            )
         self.network_.eval()
         self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
         self.t_ = 0
@@ -164,7 +166,7 @@ class Perceptron(NetworkEstimator):
         return torch.float64 if self.solver == "lbfgs" and self.dtype is None else super()._dtype_for(X)
 
 
-class MLPClassifier(ClassifierPart, Perceptron):  # type: ignore[misc]
+class MLPClassifier(ClassifierPart, Perceptron):
     """Multilayer perceptron for classes."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -206,42 +208,13 @@ class MLPClassifier(ClassifierPart, Perceptron):  # type: ignore[misc]
         device: Any = None,
         dtype: Any = None,
     ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.max_fun = max_fun
-        self.class_weight = class_weight
-        self.dropout = dropout
-        self.validation_data = validation_data
-        self.callbacks = callbacks
-        self.gradient_clip = gradient_clip
-        self.device = device
-        self.dtype = dtype
+        self.__dict__.update(arguments(locals()))
 
     def _out_activation(self) -> str:
         return "softmax" if self._kind == "multiclass" else "logistic"
 
 
-class MLPRegressor(RegressorPart, Perceptron):  # type: ignore[misc]
+class MLPRegressor(RegressorPart, Perceptron):
     """Multilayer perceptron for numbers."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -283,36 +256,7 @@ class MLPRegressor(RegressorPart, Perceptron):  # type: ignore[misc]
         device: Any = None,
         dtype: Any = None,
     ) -> None:
-        self.loss = loss
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.max_fun = max_fun
-        self.dropout = dropout
-        self.validation_data = validation_data
-        self.callbacks = callbacks
-        self.gradient_clip = gradient_clip
-        self.device = device
-        self.dtype = dtype
+        self.__dict__.update(arguments(locals()))
 
     def _out_activation(self) -> str:
         return "exp" if self.loss == "poisson" else "identity"

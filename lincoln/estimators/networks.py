@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import inspect
 from collections.abc import Callable
 from functools import partial
 from numbers import Real
@@ -16,9 +15,9 @@ from torch import Tensor
 
 from lincoln.binding import bind_loss, bind_optimizer
 from lincoln.errors import ArgumentError, DataError
-from lincoln.estimators.base import NetworkEstimator
+from lincoln.estimators.base import NetworkEstimator, arguments
 from lincoln.estimators.targets import ClassifierPart, RegressorPart
-from lincoln.layers import Identity, Layer, Linear, Sequential, Softmax
+from lincoln.layers import Identity, Layer, Linear, Sequential
 from lincoln.losses import MSE, CrossEntropy, LogLoss, Loss
 from lincoln.optim import Adam, Optimizer
 from lincoln.schedules import Schedule
@@ -67,7 +66,7 @@ class TemplateEstimator(NetworkEstimator):
         return True
 
 
-class NetworkClassifier(ClassifierPart, TemplateEstimator):  # type: ignore[misc]
+class NetworkClassifier(ClassifierPart, TemplateEstimator):
     """Any network of lincoln's as a classifier."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -100,27 +99,7 @@ class NetworkClassifier(ClassifierPart, TemplateEstimator):  # type: ignore[misc
         device: Any = None,
         dtype: Any = None,
     ) -> None:
-        self.network = network
-        self.loss = loss
-        self.optimizer = optimizer
-        self.lr = lr
-        self.schedule = schedule
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.class_weight = class_weight
-        self.validation_data = validation_data
-        self.callbacks = callbacks
-        self.gradient_clip = gradient_clip
-        self.device = device
-        self.dtype = dtype
+        self.__dict__.update(arguments(locals()))
 
     def _new_loss(self, network: Layer) -> Loss:
         default = CrossEntropy if self._kind != "multilabel-indicator" and self.n_outputs_ > 1 else LogLoss
@@ -130,14 +109,8 @@ class NetworkClassifier(ClassifierPart, TemplateEstimator):  # type: ignore[misc
         if not (self._kind == "binary" and self.n_outputs_ == 2):  # two classes, as likely by softmax as by sigmoid
             super()._refuse_outputs(wanted)
 
-    def _encode(self, y: Any) -> Tensor:
-        targets = super()._encode(y)
-        if self.loss is None or self._kind == "multilabel-indicator" or self.n_outputs_ == 1:
-            return targets
-        return targets
 
-
-class NetworkRegressor(RegressorPart, TemplateEstimator):  # type: ignore[misc]
+class NetworkRegressor(RegressorPart, TemplateEstimator):
     """Any network of lincoln's as a regressor."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = TemplateEstimator._parameter_constraints
@@ -166,26 +139,7 @@ class NetworkRegressor(RegressorPart, TemplateEstimator):  # type: ignore[misc]
         device: Any = None,
         dtype: Any = None,
     ) -> None:
-        self.network = network
-        self.loss = loss
-        self.optimizer = optimizer
-        self.lr = lr
-        self.schedule = schedule
-        self.batch_size = batch_size
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.validation_data = validation_data
-        self.callbacks = callbacks
-        self.gradient_clip = gradient_clip
-        self.device = device
-        self.dtype = dtype
+        self.__dict__.update(arguments(locals()))
 
     def _new_loss(self, network: Layer) -> Loss:
         return _averaged(self.loss or MSE, network)
@@ -193,9 +147,9 @@ class NetworkRegressor(RegressorPart, TemplateEstimator):  # type: ignore[misc]
 
 def _averaged(make: Callable[[Layer], Loss], network: Layer) -> Loss:
     """The loss that `make` makes, averaged over examples; on logits where the network leaves the loss's link out."""
-    link = getattr(make, "link", None)
-    logits = link is not None and isinstance(_last(network), Linear)
-    loss = bind_loss(partial(make, from_logits=True) if logits else make, network)
+    if getattr(make, "link", None) is not None and isinstance(_last(network), Linear):
+        make = partial(make, from_logits=True)  # type: ignore[call-arg]  # only a Loss class has a link
+    loss = bind_loss(make, network)
     loss.reduction = "mean"
     loss.check_targets = False
     return loss

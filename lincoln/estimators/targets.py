@@ -32,7 +32,7 @@ class ClassifierPart(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"class_weight": [dict, list, str, None]}
     _label_binarizer: LabelBinarizer
 
-    @available_if(_learns_in_steps)
+    @available_if(_learns_in_steps)  # type: ignore[untyped-decorator]
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """One epoch over these data, of any number, from where the last fit ended: for data that come piece by piece.
@@ -57,7 +57,7 @@ class ClassifierPart(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """log(predict_proba(X))."""
         p = self.predict_proba(X)
-        return np.log(p, out=p)
+        return np.log(p, out=p)  # type: ignore[no-any-return]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -90,7 +90,7 @@ class ClassifierPart(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
 
     @property
     def _kind(self) -> str:
-        """"binary", "multiclass" or "multilabel-indicator"."""
+        """ "binary", "multiclass" or "multilabel-indicator"."""
         return str(self._label_binarizer.y_type_)
 
     def _encode(self, y: Any) -> Tensor:
@@ -145,7 +145,7 @@ class ClassifierPart(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
 class RegressorPart(RegressorMixin, NetworkEstimator):  # type: ignore[misc]
     """One number an example, or several."""
 
-    @available_if(_learns_in_steps)
+    @available_if(_learns_in_steps)  # type: ignore[untyped-decorator]
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """One epoch over these data, of any number, from where the last fit ended: for data that come piece by piece.
@@ -168,9 +168,7 @@ class RegressorPart(RegressorMixin, NetworkEstimator):  # type: ignore[misc]
     # ---- Hooks
 
     def _validated(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
-        X, y = validate_data(
-            self, X, y, accept_sparse="csr", multi_output=True, y_numeric=True, dtype=_FLOATS, reset=reset
-        )
+        X, y = validate_data(self, X, y, accept_sparse="csr", multi_output=True, y_numeric=True, dtype=_FLOATS, reset=reset)
         return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
     def _encode(self, y: np.ndarray) -> Tensor:
