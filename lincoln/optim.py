@@ -148,7 +148,7 @@ class SGD(Optimizer):
         if self.weight_decay:
             g = g.add(w, alpha=self.weight_decay)
         if self.momentum:
-            v = self.velocity.mul_(self.momentum).add_(g)
+            v = torch.add(g, self.velocity, alpha=self.momentum, out=self.velocity)
             g = g.add(v, alpha=self.momentum) if self.nesterov else v
         w.sub_(g, alpha=self.lr)
 
@@ -195,8 +195,8 @@ class Adam(Optimizer):
         s = self.square.mul_(b2).addcmul_(g, g, value=1 - b2)
         if self.amsgrad:
             s = torch.maximum(self.largest, s, out=self.largest)
-        root = s.sqrt().div_(math.sqrt(1 - b2**self.steps)).add_(self.eps)
-        w.addcdiv_(self.mean, root, value=-self.lr / (1 - b1**self.steps))
+        c = math.sqrt(1 - b2**self.steps)  # sqrt(s') + eps = (sqrt(s) + c eps) / c
+        w.addcdiv_(self.mean, s.sqrt().add_(c * self.eps), value=-self.lr * c / (1 - b1**self.steps))
 
 
 class AdamW(Adam):
