@@ -48,13 +48,15 @@ class Optimizer(ABC):
         self.update(w, g)
         self._first.has_grad = False  # used up
 
+    def vectors(self) -> dict[str, Tensor]:
+        """The vectors it remembers, by name; none before the first step."""
+        return {name: getattr(self, name) for name in self.memory if hasattr(self, name)}
+
     def state_dict(self) -> dict[str, Any]:
         """A copy of what it remembers: `steps`, `lr`, and its vectors, which are absent before the first step."""
-        state: dict[str, Any] = {"steps": self.steps, "lr": self.lr}
-        if self.memory:
-            with torch.inference_mode(False):
-                state |= {name: getattr(self, name).clone() for name in self.memory if hasattr(self, name)}
-        return state
+        with torch.inference_mode(False):
+            copies = {name: vector.clone() for name, vector in self.vectors().items()}
+        return {"steps": self.steps, "lr": self.lr} | copies
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave. MatchError, with nothing changed, if it is another optimizer's or network's."""
