@@ -212,7 +212,7 @@ def _by_autograd(
     torch.manual_seed(seed)
     with torch.enable_grad():
         output = subject(x, *(_as(tensor, torch.float64) for tensor in inputs[1:]))
-    output_grad = torch.ones_like(output) if isinstance(subject, Loss) else torch.randn_like(output)
+    output_grad = torch.ones_like(output) if isinstance(subject, Loss) else _noise_like(output)
     found = torch.autograd.grad(output, list(leaves.values()), output_grad, allow_unused=True)
     expected = {
         name: torch.zeros_like(leaf) if grad is None else grad
@@ -264,6 +264,11 @@ def _hint(name: str, got: Tensor, expected: Tensor) -> str:
 def _as(tensor: Tensor, dtype: torch.dtype) -> Tensor:
     """A copy that belongs to nobody, in `dtype` if it is floating."""
     return tensor.detach().clone().to(dtype if tensor.is_floating_point() else tensor.dtype)
+
+
+def _noise_like(output: Tensor) -> Tensor:
+    """Random numbers in the order of the rows, however `output` lies in memory."""
+    return torch.randn_like(output, memory_format=torch.contiguous_format)
 
 
 def _input_name(subject: Layer | Loss) -> str:

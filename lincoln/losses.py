@@ -36,6 +36,9 @@ class Loss(ABC):
     when `from_logits=True` says that it leaves the link out, the loss runs the network up to the link and uses these:
     exact where a probability rounds to 0 or 1, and cheaper.
 
+    Training wants both at once. Where they share work, as the softmax's exponentials, a loss may write them once more in
+    one, as `value_and_gradient` or `value_and_gradient_from_logits`.
+
     `loss(features, targets)` runs the network and returns L, a 0-d tensor; `loss.backward()` sends dL/dprediction back
     through the network. Targets that no formula can use (see `check`) are refused; `check_targets=False` saves that
     look (2 to 3 microseconds, on a GPU a synchronisation) where it has been done for all of the data. Without it, such
@@ -75,13 +78,13 @@ class Loss(ABC):
             raise ArgumentError(f"{type(self).__name__}: from_logits=True {why}; leave it out")
         self._on_logits = from_logits or ends_in_link
         self._value = self.value_from_logits if self._on_logits else self.value
-        self._gradient = self.gradient_from_logits if self._on_logits else self.gradient
+        self._both = self.value_and_gradient_from_logits if self._on_logits else self.value_and_gradient
         if ends_in_link:
             self._layers = self._layers[:-1]
         elif self.link is not None and not from_logits:
             self._refuse_unbounded()
         network.name_layers()
-        self._saved: tuple[Tensor, Tensor, Tensor | float | None] | None = None
+        self._saved: Tensor | None = None  # dL/dprediction of the forward that awaits its backward
         self._pull: float | Tensor | None = None  # what the weights are multiplied by in the penalty's gradient
         self._formulas_checked = False  # once is enough: formulas do not change their shapes
         self._watched = [layer for top in self._layers for _, layer in top.named_layers()]
@@ -94,6 +97,11 @@ class Loss(ABC):
                 raise TypeError(
                     f"{cls.__name__} overrides {name}, which Loss keeps to itself: write value and gradient instead"
                 )
+        for suffix in ("", "_from_logits"):
+            names = [f"{name}{suffix}" for name in ("value", "gradient", "value_and_gradient")]
+            depths = [min(k for k, base in enumerate(cls.__mro__) if name in vars(base)) for name in names]
+            if depths[2] > min(depths):  # what was written for both at once has a formula that has been overridden since
+                setattr(cls, names[2], getattr(Loss, names[2]))
 
     # ---- What a subclass writes
 
@@ -112,6 +120,14 @@ class Loss(ABC):
     def gradient_from_logits(self, z: Tensor, target: Tensor) -> Tensor:
         """dl/dz."""
         raise NotImplementedError(f"{type(self).__name__} names a link, so it must write gradient_from_logits")
+
+    def value_and_gradient(self, prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """`value` and `gradient` at once."""
+        return self.value(prediction, target), self.gradient(prediction, target)
+
+    def value_and_gradient_from_logits(self, z: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """`value_from_logits` and `gradient_from_logits` at once."""
+        return self.value_from_logits(z, target), self.gradient_from_logits(z, target)
 
     def match(self, prediction: Tensor, target: Tensor) -> Tensor:
         """`target` in the shape and dtype the formulas want. MatchError where that would take a guess."""
@@ -162,8 +178,7 @@ class Loss(ABC):
                 f"{type(self).__name__}: backward without a forward before it: call loss(features, targets) first"
                 f"{'' if self.network.training else ', with the network in training mode (network.train())'}"
             )
-        prediction, target, weight = self._saved
-        self._saved = None
+        gradient, self._saved = self._saved, None
         for layer, forward in zip(self._watched, self._forwards, strict=True):
             if layer._shapes is not forward:
                 if not layer.training:
@@ -175,16 +190,10 @@ class Loss(ABC):
                     f"another's. Compute the loss again; look at predictions in evaluation mode (network.eval()), or "
                     f"with loss.predict(features)"
                 )
-        gradient = self._gradient(prediction, target)
-        if not self._formulas_checked:
-            self._check_gradient(gradient, prediction)
-        if weight is not None:
-            gradient = gradient * (_spread(weight, gradient) if isinstance(weight, Tensor) else weight)
         at_features = self._through_network(gradient, input_grad)
         if self._pull is not None:
             for layer, name in self._weights:
                 layer.grad[name].add_(getattr(layer, name) * self._pull)
-            self._pull = None
         return at_features
 
     def _through_network(self, gradient: Tensor, input_grad: bool) -> Tensor | None:
@@ -223,9 +232,12 @@ class Loss(ABC):
             target = self.match(prediction, targets)
             if self.check_targets and not torch.compiler.is_compiling():
                 self.check(target, prediction.shape[-1])
-            value = self._value(prediction, target)
+            if self.network.training:
+                value, gradient = self._both(prediction, target)
+            else:
+                value, gradient = self._value(prediction, target), None
             if not self._formulas_checked:
-                self._check_value(value, prediction)
+                self._check_formulas(value, gradient, prediction)
         except LincolnError:
             raise
         except (RuntimeError, TypeError, AttributeError) as error:
@@ -236,12 +248,12 @@ class Loss(ABC):
         total = torch.sum(value)
         if isinstance(weight, float):
             total = total * weight
-        if self.network.training:
-            self._saved = prediction, target, weight
+        if gradient is not None:
+            self._saved = gradient if weight is None else gradient * _spread(weight, gradient)
             self._forwards = [layer._shapes if layer.training else None for layer in self._watched]
-            if self.l2 and self.penalized:
-                self._pull = self.l2 / self._divisor(prediction, sample_weight)
-                total = total + self._pull * self._squares() / 2
+            self._pull = self.l2 / self._divisor(prediction, sample_weight) if self.l2 and self.penalized else None
+            if self._pull is not None:
+                total = total + self._pull / 2 * self._squares()
         return total
 
     def _divisor(self, prediction: Tensor, sample_weight: Tensor | None) -> float | Tensor:
@@ -278,14 +290,14 @@ class Loss(ABC):
         weight = sample_weight.to(prediction.dtype).reshape(-1)
         return weight / self._divisor(prediction, sample_weight)  # a batch of weight 0 has loss 0
 
-    def _check_value(self, value: Tensor, prediction: Tensor) -> None:
+    def _check_formulas(self, value: Tensor, gradient: Tensor | None, prediction: Tensor) -> None:
         if value.shape not in (prediction.shape, prediction.shape[:-1]):
             raise MatchError(
                 f"{type(self).__name__}: value returned shape {tuple(value.shape)} for a prediction "
                 f"{tuple(prediction.shape)}; wanted one loss for each example, or for each entry"
             )
-
-    def _check_gradient(self, gradient: Tensor, prediction: Tensor) -> None:
+        if gradient is None:
+            return
         if gradient.shape != prediction.shape:
             raise MatchError(
                 f"{type(self).__name__}: gradient returned shape {tuple(gradient.shape)} for a prediction "
@@ -384,6 +396,19 @@ class CrossEntropy(Loss):
 
     def gradient_from_logits(self, z: Tensor, y: Tensor) -> Tensor:
         return torch.softmax(z, -1) - _one_hot(y, z)
+
+    def value_and_gradient_from_logits(self, z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Both from the same exponentials, which takes 16 us instead of 44 at 200 x 10 (float64, one thread)."""
+        m = z.amax(-1, keepdim=True)
+        e = torch.exp(z - m)
+        s = e.sum(-1, keepdim=True)
+        p = e / s
+        if y.is_floating_point():
+            yz, gradient = (y * z).sum(-1, keepdim=True), p - y
+        else:
+            c = y.unsqueeze(-1)  # y is 1 there and 0 elsewhere
+            yz, gradient = z.gather(-1, c), p.scatter_add_(-1, c, torch.full_like(s, -1.0))
+        return (torch.log(s) + (m - yz)).squeeze(-1), gradient
 
     def match(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Class indices as (n,) int64, probabilities as (n, c) in the prediction's dtype."""
@@ -500,9 +525,9 @@ def _one_hot(y: Tensor, like: Tensor) -> Tensor:
     return y if y.is_floating_point() else torch.zeros_like(like).scatter_(-1, y.unsqueeze(-1), 1.0)
 
 
-def _spread(weight: Tensor, tensor: Tensor) -> Tensor:
-    """(n,) as (n, 1, ...) with the dimensions of `tensor`."""
-    return weight.view(-1, *(1,) * (tensor.dim() - 1))
+def _spread(weight: Tensor | float, tensor: Tensor) -> Tensor | float:
+    """(n,) as (n, 1, ...) with the dimensions of `tensor`; a number as it is."""
+    return weight.view(-1, *(1,) * (tensor.dim() - 1)) if isinstance(weight, Tensor) else weight
 
 
 def _first(target: Tensor, wrong: Tensor) -> str:

@@ -48,13 +48,15 @@ class Optimizer(ABC):
         self.update(w, g)
         self._first.has_grad = False  # used up
 
+    def vectors(self) -> dict[str, Tensor]:
+        """The vectors it remembers, by name; none before the first step."""
+        return {name: getattr(self, name) for name in self.memory if hasattr(self, name)}
+
     def state_dict(self) -> dict[str, Any]:
         """A copy of what it remembers: `steps`, `lr`, and its vectors, which are absent before the first step."""
-        state: dict[str, Any] = {"steps": self.steps, "lr": self.lr}
-        if self.memory:
-            with torch.inference_mode(False):
-                state |= {name: getattr(self, name).clone() for name in self.memory if hasattr(self, name)}
-        return state
+        with torch.inference_mode(False):
+            copies = {name: vector.clone() for name, vector in self.vectors().items()}
+        return {"steps": self.steps, "lr": self.lr} | copies
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` gave. MatchError, with nothing changed, if it is another optimizer's or network's."""
@@ -148,7 +150,7 @@ class SGD(Optimizer):
         if self.weight_decay:
             g = g.add(w, alpha=self.weight_decay)
         if self.momentum:
-            v = self.velocity.mul_(self.momentum).add_(g)
+            v = torch.add(g, self.velocity, alpha=self.momentum, out=self.velocity)
             g = g.add(v, alpha=self.momentum) if self.nesterov else v
         w.sub_(g, alpha=self.lr)
 
@@ -220,8 +222,8 @@ class Adam(Optimizer):
         s = self.square.mul_(b2).addcmul_(g, g, value=1 - b2)
         if self.amsgrad:
             s = torch.maximum(self.largest, s, out=self.largest)
-        root = s.sqrt().div_(math.sqrt(1 - b2**self.steps)).add_(self.eps)
-        w.addcdiv_(self.mean, root, value=-self.lr / (1 - b1**self.steps))
+        c = math.sqrt(1 - b2**self.steps)  # sqrt(s') + eps = (sqrt(s) + c eps) / c
+        w.addcdiv_(self.mean, s.sqrt().add_(c * self.eps), value=-self.lr * c / (1 - b1**self.steps))
 
 
 class AdamHat(Adam):

@@ -390,6 +390,48 @@ def test_formulas_that_return_a_wrong_shape(method):
         loss(torch.randn(4, 3), torch.zeros(4, 2)), loss.backward()
 
 
+@every_loss
+@pytest.mark.parametrize("scale", [1, 1000])
+def test_both_formulas_at_once_are_the_two_formulas(case, scale):
+    loss = case.make()
+    shape = loss.network(torch.randn(6, 5)).shape
+    z, p = scale * torch.randn(shape, dtype=torch.float64), torch.rand(shape, dtype=torch.float64)
+    y = loss.match(p, case.targets(6))
+    torch.testing.assert_close(loss.value_and_gradient(p, y), (loss.value(p, y), loss.gradient(p, y)))
+    if loss.link is not None:
+        torch.testing.assert_close(
+            loss.value_and_gradient_from_logits(z, y), (loss.value_from_logits(z, y), loss.gradient_from_logits(z, y))
+        )
+
+
+class Halved:
+    def gradient_from_logits(self, z, y):
+        return lnc.CrossEntropy.gradient_from_logits(self, z, y) / 2
+
+
+@pytest.mark.parametrize("bases", [(Halved, lnc.CrossEntropy), (lnc.CrossEntropy,)], ids=["mixed in", "overridden"])
+def test_a_formula_of_a_subclass_is_used_in_training(bases):
+    own = {} if Halved in bases else {"gradient_from_logits": Halved.gradient_from_logits}
+    mine = type("Mine", bases, own)
+    x, y = torch.randn(5, 4), torch.arange(5) % 3
+    network = Dense(3, "softmax")
+    lnc.CrossEntropy(network)(x, y)
+    for heir in (mine, type("Heir", (mine,), {})):
+        gradients = []
+        for kind in (lnc.CrossEntropy, heir):
+            loss = kind(network)
+            loss(x, y)
+            loss.backward()
+            gradients.append(network.flatten()[1].clone())
+        torch.testing.assert_close(gradients[1] * 2, gradients[0])
+
+
+def test_cross_entropy_of_a_sure_answer_keeps_its_digits():
+    z = torch.tensor([[1000.0, 990.0]])
+    loss, _ = lnc.CrossEntropy(Dense(2, "softmax")).value_and_gradient_from_logits(z, torch.tensor([0]))
+    torch.testing.assert_close(loss, torch.log1p(torch.exp(torch.tensor([-10.0]))))
+
+
 def test_overriding_forward_is_refused():
     with pytest.raises(TypeError, match="Mine overrides forward, which Loss keeps to itself: write value and gradient"):
         type("Mine", (lnc.MSE,), {"forward": lambda self: None})

@@ -53,7 +53,7 @@ class ReLU(Layer):
 
     def _backward(self, output_grad: Tensor) -> Tensor:
         r: Tensor = self.saved
-        return output_grad * (r > 0)
+        return torch.sign(r).mul_(output_grad)  # as r >= 0; 2 us at 200 x 10, where output_grad * (r > 0) takes 5
 
 
 class Softmax(Layer):
