@@ -23,25 +23,25 @@ def minimize(
     """Lower `loss` on these examples, all at once, until no entry of its gradient is larger than `tol`.
 
     At most `max_iter` iterations and `max_fun` evaluations. The network, which must be built, ends at the best weights
-    found; what scipy says of the search is returned: `fun` the loss, `nit` the iterations, `nfev` the evaluations,
-    `success` and `message`. The line search needs differences of losses, so float64 serves better than float32.
-    Liu and Nocedal (1989); `scipy.optimize.minimize(method="L-BFGS-B")`.
+    found, with their gradients; what scipy says of the search is returned: `fun` the loss, `nit` the iterations, `nfev`
+    the evaluations, `success` and `message`. The line search compares losses that differ little, so float64 serves better
+    than float32. Liu and Nocedal (1989); `scipy.optimize.minimize(method="L-BFGS-B")`.
     """
-    w, g = loss.network.flatten()
+    network = loss.network
 
     def value_and_gradient(x: np.ndarray) -> tuple[float, np.ndarray]:
-        w.copy_(torch.from_numpy(x))
+        network.flatten()[0].copy_(torch.from_numpy(x))
         value = loss(features, targets, sample_weight)
         loss.backward()
-        return value.item(), to_numpy(g.double()).copy()
+        return value.item(), to_numpy(network.flatten()[1].double()).copy()
 
     with torch.inference_mode():
         result = scipy.optimize.minimize(
             value_and_gradient,
-            to_numpy(w.double()).copy(),
+            to_numpy(network.flatten()[0].double()).copy(),
             method="L-BFGS-B",
             jac=True,
             options={"maxiter": max_iter, "maxfun": max_fun, "gtol": tol},
         )
-        w.copy_(torch.from_numpy(result.x))
+        value_and_gradient(result.x)  # the last look was not at the best
     return result

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from lincoln.errors import ArgumentError, DataError, DimensionError, LayerError, LincolnError, MatchError, StateError
 from lincoln.layers import Exp, Identity, Layer, Linear, ReLU, Sequential, Sigmoid, Softmax, Tanh
+from lincoln.penalty import L2Penalty
 
 Reduction = Literal["sum", "mean"]
 
@@ -85,7 +86,10 @@ class Loss(ABC):
             self._refuse_unbounded()
         network.name_layers()
         self._saved: Tensor | None = None  # dL/dprediction of the forward that awaits its backward
-        self._pull: float | Tensor | None = None  # what the weights are multiplied by in the penalty's gradient
+        self._share: float | Tensor | None = None  # the penalty's factor in the forward that awaits its backward
+        self._penalty = L2Penalty(network)
+        self.penalty: float | Tensor = 0.0
+        """What the penalty has added to the last loss in training."""
         self._formulas_checked = False  # once is enough: formulas do not change their shapes
         self._watched = [layer for top in self._layers for _, layer in top.named_layers()]
         self._forwards: list[object] = []  # of each of these, what tells this forward from any other
@@ -191,9 +195,8 @@ class Loss(ABC):
                     f"with loss.predict(features)"
                 )
         at_features = self._through_network(gradient, input_grad)
-        if self._pull is not None:
-            for layer, name in self._weights:
-                layer.grad[name].add_(getattr(layer, name) * self._pull)
+        if self._share is not None:
+            self._penalty.add_gradient(self._share)
         return at_features
 
     def _through_network(self, gradient: Tensor, input_grad: bool) -> Tensor | None:
@@ -251,9 +254,10 @@ class Loss(ABC):
         if gradient is not None:
             self._saved = gradient if weight is None else gradient * _spread(weight, gradient)
             self._forwards = [layer._shapes if layer.training else None for layer in self._watched]
-            self._pull = self.l2 / self._divisor(prediction, sample_weight) if self.l2 and self.penalized else None
-            if self._pull is not None:
-                total = total + self._pull / 2 * self._squares()
+            self._share = self.l2 / self._divisor(prediction, sample_weight) if self.l2 and self.penalized else None
+            if self._share is not None:
+                self.penalty = self._share * self._penalty.value()
+                total = total + self.penalty
         return total
 
     def _divisor(self, prediction: Tensor, sample_weight: Tensor | None) -> float | Tensor:
@@ -264,12 +268,6 @@ class Loss(ABC):
         if sample_weight is None:
             return max(examples.numel(), 1)
         return (sample_weight.sum().to(prediction.dtype) * examples[1:].numel()).clamp(min=_tiny(prediction))
-
-    def _squares(self) -> Tensor:
-        """The sum of squares of all weights."""
-        self._weights = [(layer, name) for layer in self._watched for name in layer.penalized if name in layer._names]
-        squares = [torch.sum(W * W) for W in (getattr(layer, name) for layer, name in self._weights)]
-        return sum(squares[1:], squares[0])
 
     def _weight(self, prediction: Tensor, sample_weight: Tensor | None) -> Tensor | float | None:
         """What each example's loss is multiplied by: (n, 1, ...), one number for all, or None for 1."""

@@ -158,7 +158,9 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
             self._optimizer = self._new_optimizer(self.network_)
         network, kind, device = self.network_, *home(self.network_)
         curves = copy.deepcopy(self._curves)
-        convergence = Convergence(curves, len(examples), self.early_stopping, **self._convergence())
+        convergence = Convergence(
+            curves, len(examples), self.early_stopping, self._averaged_outputs(), **self._convergence()
+        )
         trainer = Trainer(
             network,
             TrainerConfig(
@@ -289,6 +291,10 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
 
     def _convergence(self) -> dict[str, Any]:
         return {"tol": self.tol, "patience": self.n_iter_no_change, "verbose": bool(self.verbose)}
+
+    def _averaged_outputs(self) -> int:
+        """Over how many outputs the reported loss is an average, though the loss itself is their sum."""
+        return 1
 
     def _seed(self, random: RandomState) -> int | None:
         """A seed for what the training draws from torch, if it draws anything."""

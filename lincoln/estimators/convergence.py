@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
-from lincoln.bookkeeping import Weights
+from torch import Tensor
+
+from lincoln.bookkeeping import Tally, Weights
 from lincoln.callbacks import Callback
+from lincoln.losses import Loss
 from lincoln.trainer import Trainer
 
 _SMALLEST_RATE = 1e-6  # an adaptive learning rate is not lowered from here
@@ -32,7 +36,8 @@ class Convergence(Callback):
 
     `examples` are in an epoch. With `scored` the validation score is watched, and the weights with the best one are kept
     in `best_weights`. With an `adaptive` learning rate a fit that would stop goes on with a fifth of it, until it is as
-    low as 1e-6. `rate`, the learning rate after so many examples, sets it after each epoch.
+    low as 1e-6. `rate`, the learning rate after so many examples, sets it after each epoch. Losses are averaged over
+    `outputs` where scikit-learn averages theirs.
 
     Source: `_fit_stochastic` of scikit-learn's multilayer perceptrons.
     """
@@ -44,6 +49,7 @@ class Convergence(Callback):
         curves: Curves,
         examples: int,
         scored: bool,
+        outputs: int,
         tol: float,
         patience: float,
         adaptive: bool = False,
@@ -55,17 +61,21 @@ class Convergence(Callback):
         self.tol = tol
         self.patience = patience
         self.scored = scored
+        self.outputs = outputs
         self.adaptive = adaptive
         self.rate = rate
         self.verbose = verbose
         self.best_weights: Weights | None = None
+
+    def train_begin(self, trainer: Trainer) -> None:
+        trainer.tally = Account(trainer.loss, self.outputs)
 
     def epoch_end(self, trainer: Trainer) -> None:
         curves, history = self.curves, trainer.history
         curves.losses.append(history.losses[-1])
         self._say(f"Iteration {len(history.losses)}, loss = {history.losses[-1]:.8f}")
         if history.val_losses:
-            curves.validation_losses.append(history.val_losses[-1])
+            curves.validation_losses.append(history.val_losses[-1] / self.outputs)
             curves.scores.append(history.val_metrics[-1])
             self._say(f"Validation score: {history.val_metrics[-1]:.6f}")
         curves.seen += self.examples
@@ -107,3 +117,25 @@ class Convergence(Callback):
     def _say(self, line: str) -> None:
         if self.verbose:
             print(line)
+
+
+class Account(Tally):
+    """The loss as scikit-learn reports it: batches count by their number of examples, whatever these weigh.
+
+    The penalty apart, it is divided by `outputs`.
+    """
+
+    def __init__(self, loss: Loss, outputs: int) -> None:
+        super().__init__(loss)
+        self.loss = loss
+        self.outputs = outputs
+
+    def add(self, loss: Tensor, features: Tensor, targets: Tensor, weights: Tensor | None = None) -> None:
+        if self.outputs > 1:
+            loss = averaged(loss, self.loss.penalty, self.outputs)
+        super().add(loss, features, targets)
+
+
+def averaged(loss: Any, penalty: Any, outputs: int) -> Any:
+    """(loss - penalty) / outputs + penalty."""
+    return loss / outputs + penalty * (1 - 1 / outputs)

@@ -16,6 +16,7 @@ from torch import Tensor
 from lincoln.checks import as_tensor, to_numpy
 from lincoln.estimators.base import NetworkEstimator, arguments, home
 from lincoln.estimators.batches import Examples
+from lincoln.estimators.convergence import averaged
 from lincoln.estimators.targets import ClassifierPart, RegressorPart
 from lincoln.history import TrainerRunResult
 from lincoln.layers import Dense, Dropout, Layer, Linear, Sequential
@@ -145,8 +146,13 @@ class Perceptron(NetworkEstimator):
         return (int(random.randint(2**31)) + self._curves.seen) % 2**31 if self.dropout else None
 
     def _train(self, examples: Examples, random: RandomState, incremental: bool) -> None:
-        if self.solver != "lbfgs":
-            return super()._train(examples, random, incremental)
+        if self.solver == "lbfgs":
+            self._minimize(examples)
+        else:
+            super()._train(examples, random, incremental)
+
+    def _minimize(self, examples: Examples) -> None:
+        """L-BFGS on all examples at once."""
         for name in ("dropout", "gradient_clip", "callbacks", "validation_data"):
             if getattr(self, name):
                 raise ValueError(f"{name} is for the solvers sgd and adam, which train in epochs; solver is 'lbfgs'")
@@ -157,8 +163,8 @@ class Perceptron(NetworkEstimator):
             )
         self.network_.eval()
         self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
+        self.loss_ = averaged(result.fun, float(self._loss.penalty), self._averaged_outputs())
         self.t_ = 0
-        self.loss_ = result.fun
         self._show_parameters()
 
     def _dtype_for(self, X: Any) -> torch.dtype:
@@ -257,6 +263,9 @@ class MLPRegressor(RegressorPart, Perceptron):
         dtype: Any = None,
     ) -> None:
         self.__dict__.update(arguments(locals()))
+
+    def _averaged_outputs(self) -> int:
+        return self.n_outputs_ if self.loss == "squared_error" else 1
 
     def _out_activation(self) -> str:
         return "exp" if self.loss == "poisson" else "identity"

@@ -324,7 +324,7 @@ class Layer:
         self.grad = {name: grad for name, (_, grad) in self._own.items()}
         self._names = tuple(own)
         self.built = True
-        if self._home is not None:
+        if own and self._home is not None:
             self._home.valid = False
 
     def _placed(self, name: str, value: Tensor) -> Tensor:
