@@ -88,8 +88,6 @@ class Loss(ABC):
         self._saved: Tensor | None = None  # dL/dprediction of the forward that awaits its backward
         self._share: float | Tensor | None = None  # the penalty's factor in the forward that awaits its backward
         self._penalty = L2Penalty(network)
-        self.penalty: float | Tensor = 0.0
-        """What the penalty has added to the last loss in training."""
         self._formulas_checked = False  # once is enough: formulas do not change their shapes
         self._watched = [layer for top in self._layers for _, layer in top.named_layers()]
         self._forwards: list[object] = []  # of each of these, what tells this forward from any other
@@ -256,9 +254,17 @@ class Loss(ABC):
             self._forwards = [layer._shapes if layer.training else None for layer in self._watched]
             self._share = self.l2 / self._divisor(prediction, sample_weight) if self.l2 and self.penalized else None
             if self._share is not None:
-                self.penalty = self._share * self._penalty.value()
-                total = total + self.penalty
+                total = self._with_penalty(total, self._share)
         return total
+
+    def _with_penalty(self, total: Tensor, share: float | Tensor) -> Tensor:
+        self._squares = squares = self._penalty.squares()
+        return total + squares * (share / 2) if isinstance(share, Tensor) else torch.add(total, squares, alpha=share / 2)
+
+    @property
+    def penalty(self) -> Tensor | float:
+        """What the penalty has added to the last loss in training."""
+        return 0.0 if self._share is None else self._squares * (self._share / 2)
 
     def _divisor(self, prediction: Tensor, sample_weight: Tensor | None) -> float | Tensor:
         """What the sum over examples is divided by."""

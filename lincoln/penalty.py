@@ -18,25 +18,24 @@ class L2Penalty:
         self.network = network
         self._bound: Tensor | None = None
 
-    def value(self) -> Tensor:
-        """The penalty, 0-d; its gradient is kept for `add_gradient`."""
-        if (
-            torch.is_grad_enabled() and self._seen_by_autograd()
-        ):  # check_gradients lets autograd look on, which must see the weights themselves
-            return torch.stack([(W**2).sum() for W in self._weights()]).sum() / 2
+    def squares(self) -> Tensor:
+        """|W|^2, 0-d; W is kept for `add_gradient`."""
+        if torch.is_grad_enabled() and any(W.requires_grad for W in self._weights()):
+            # check_gradients lets autograd look on, which must see the weights, not the vector that they lie in
+            return torch.stack([(W**2).sum() for W in self._weights()]).sum()
         w, _ = self.network.flatten()
         if w is not self._bound:
             self._bind(w)
-        self._gradient = self._is_weight * w
-        return torch.dot(self._gradient, w) / 2
+        self._only_weights = self._is_weight * w
+        return torch.dot(self._only_weights, w)
 
     def add_gradient(self, factor: float | Tensor) -> None:
-        """dL/dW <- dL/dW + factor W, with the W of the last `value`."""
+        """dL/dW <- dL/dW + factor W, with the W of the last `squares`."""
         _, g = self.network.flatten()
         if isinstance(factor, Tensor):
-            g.addcmul_(self._gradient, factor)
+            g.addcmul_(self._only_weights, factor)
         else:
-            g.add_(self._gradient, alpha=factor)
+            g.add_(self._only_weights, alpha=factor)
 
     def _weights(self) -> list[Tensor]:
         return [
@@ -45,9 +44,6 @@ class L2Penalty:
             for name in layer.penalized
             if name in layer._names
         ]
-
-    def _seen_by_autograd(self) -> bool:
-        return any(W.requires_grad for W in self._weights())
 
     def _bind(self, w: Tensor) -> None:
         """1 where the network's vector holds a weight, 0 where it holds another parameter."""

@@ -7,7 +7,7 @@ import math
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -125,14 +125,17 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
             return self._fit(X, y, sample_weight)
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, incremental: bool = False) -> Self:
+        if self.early_stopping and incremental:
+            raise ValueError("partial_fit does not support early_stopping=True")
         goes_on = hasattr(self, "network_") and (incremental or self.warm_start)
         X, y = self._validated(X, y, reset=not goes_on)
         self._learn_labels(y, incremental)
-        weights = self._weights(X, y, sample_weight, incremental)
         targets = self._encode(y)
+        weights = self._weights(X, y, sample_weight, incremental)
         random = check_random_state(self.random_state)
         if goes_on:
             self._bring_up_to_date()
+            self._move_to(chosen_device(self.device))
         else:
             self._begin(X, targets, random)
         self._train(Examples(X, self._matched(targets), weights), random, incremental)
@@ -140,9 +143,8 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
 
     def _begin(self, X: Any, targets: Tensor, random: RandomState) -> None:
         """A network for these data, and nothing seen yet."""
-        kind = self._dtype_for(X)
         one = X[:1].toarray() if issparse(X) else np.ascontiguousarray(X[:1])
-        features = as_tensor("X", one).to(chosen_device(self.device), kind)
+        features = as_tensor("X", one).to(self._dtype_for(X)).to(chosen_device(self.device))
         self._curves = Curves()
         self._optimizer = None
         self.n_outputs_ = self._outputs_for(targets)
@@ -151,39 +153,18 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
 
     def _train(self, examples: Examples, random: RandomState, incremental: bool) -> None:
         """Epochs until convergence, or one if `incremental`; then the fitted attributes."""
-        if self.early_stopping and incremental:
-            raise ValueError("partial_fit does not support early_stopping=True")
         examples, held_out = self._split(examples, random)
         if self._optimizer is None or not incremental:
             self._optimizer = self._new_optimizer(self.network_)
-        network, kind, device = self.network_, *home(self.network_)
-        curves = copy.deepcopy(self._curves)
+        curves = self._curves.copy()
         convergence = Convergence(
             curves, len(examples), self.early_stopping, self._averaged_outputs(), **self._convergence()
         )
-        trainer = Trainer(
-            network,
-            TrainerConfig(
-                1 if incremental else self.max_iter,
-                self._batch_size(len(examples)),
-                _CHUNK,
-                seed=self._seed(random),
-                clip_norm=self.gradient_clip,
-                progress=None,
-            ),
-            self._loss,
-            self._optimizer,
-            examples.batches(
-                self._batch_size(len(examples)), kind, device, ShuffledOrder(random) if self.shuffle else None
-            ),
-            None if held_out is None else held_out.whole(kind, device, _CHUNK),
-            [convergence, *(self.callbacks or ())],
-            metric=None if held_out is None else self._metric(held_out),
-        )
+        trainer = self._trainer(examples, held_out, convergence, random, 1 if incremental else self.max_iter)
         with self._weights_back_if_it_fails(self._optimizer):
             self._run(trainer)
-        if self.early_stopping and convergence.best_weights is not None:
-            convergence.best_weights.put_back(network)
+        if convergence.best_weights is not None:
+            convergence.best_weights.put_back(self.network_)
         if not (incremental or trainer.stopping) and trainer.history.epochs == self.max_iter:
             warnings.warn(
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization hasn't "
@@ -193,6 +174,27 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
             )
         self._curves = curves
         self._publish(trainer.history)
+
+    def _trainer(
+        self, examples: Examples, held_out: Examples | None, convergence: Convergence, random: RandomState, epochs: int
+    ) -> Trainer:
+        assert self._optimizer is not None
+        kind, device = home(self.network_)
+        size = self._batch_size(len(examples))
+        order = ShuffledOrder(random) if self.shuffle else None
+        return Trainer(
+            self.network_,
+            self._config(epochs, size, self._seed(random)),
+            self._loss,
+            self._optimizer,
+            examples.batches(size, kind, device, order),
+            None if held_out is None else held_out.whole(kind, device, _CHUNK),
+            [convergence, *(self.callbacks or ())],
+            metric=None if held_out is None else self._metric(held_out),
+        )
+
+    def _config(self, epochs: int, batch_size: int, seed: int | None) -> TrainerConfig:
+        return TrainerConfig(epochs, batch_size, _CHUNK, seed=seed, clip_norm=self.gradient_clip, progress=None)
 
     def _run(self, trainer: Trainer) -> None:
         try:
@@ -235,6 +237,10 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
 
     def _bring_up_to_date(self) -> None:
         """Take in what was changed on the outside since the last fit."""
+
+    def _move_to(self, device: torch.device) -> None:
+        if home(self.network_)[1] != device:
+            self.network_.to(device)
 
     # ---- Data and settings
 
@@ -352,6 +358,8 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if "network_" in state:
+            with suppress(ArgumentError):  # back on the GPU, if there is one here
+                self._move_to(chosen_device(self.device))
             self._loss = self._new_loss(self.network_)
             remembered, self._optimizer = state.get("_optimizer"), None
             if remembered is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 from torch import Tensor
@@ -29,6 +30,13 @@ class Curves:
         """Epochs in a row that were no better than the best before them, by `tol`."""
         self.seen = 0
         """Examples seen, each as often as it was."""
+
+    def copy(self) -> Curves:
+        """Another that can grow without this one."""
+        other = copy(self)
+        other.losses, other.scores = list(self.losses), list(self.scores)
+        other.validation_losses = list(self.validation_losses)
+        return other
 
 
 class Convergence(Callback):

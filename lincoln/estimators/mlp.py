@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.random import RandomState
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
 from sklearn.utils.optimize import _check_optimize_result
 from torch import Tensor
 
@@ -57,15 +57,15 @@ class Perceptron(NetworkEstimator):
     def _sizes(self) -> list[int]:
         given = self.hidden_layer_sizes
         sizes = list(given) if hasattr(given, "__iter__") else [given]
-        if np.any(np.array(sizes) <= 0):
-            raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
+        if not all(isinstance(size, Integral) and int(size) > 0 for size in sizes):
+            raise InvalidParameterError(f"hidden_layer_sizes must be > 0, got {sizes}; wanted integers.")
         return sizes
 
     def _layers(self, outputs: int) -> Sequential:
         """The network, without weights."""
         layers: list[Layer] = []
         for size in self._sizes():
-            layers.append(Dense(int(size), _ACTIVATIONS[self.activation]))
+            layers.append(Dense(size, _ACTIVATIONS[self.activation]))
             if self.dropout:
                 layers.append(Dropout(self.dropout))
         return Sequential(*layers, Dense(outputs, _OUTPUTS[self.out_activation_]))
@@ -118,14 +118,13 @@ class Perceptron(NetworkEstimator):
         self.intercepts_ = [_shown(linear.B)[0] for linear in linears]
         self._shown = [*self.coefs_, *self.intercepts_]
 
+    def _move_to(self, device: torch.device) -> None:
+        super()._move_to(device)
+        self._show_parameters()
+
     def _publish(self, history: TrainerRunResult) -> None:
         super()._publish(history)
         self._show_parameters()
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        if "network_" in state:
-            self._show_parameters()
 
     # ---- Fitting
 
@@ -173,7 +172,43 @@ class Perceptron(NetworkEstimator):
 
 
 class MLPClassifier(ClassifierPart, Perceptron):
-    """Multilayer perceptron for classes."""
+    """scikit-learn's `MLPClassifier`, parameter for parameter and attribute for attribute, on lincoln's layers.
+
+    Minimises the log loss of a sigmoid (two classes, or several labels an example) or softmax output over batches B:
+    sum_B w_k l_k / sum_B w_k + alpha / 2 |W|^2 / sum_B w_k, with w_k = 1 without weights. Equal `random_state` gives
+    scikit-learn's initial weights, splits and shuffles, so its fit to rounding.
+
+    As in scikit-learn:
+
+    - `hidden_layer_sizes`: units of each hidden layer; their `activation`: "relu", "tanh", "logistic" or "identity".
+    - `solver`: "adam" (with `beta_1`, `beta_2`, `epsilon`), "sgd" (with `momentum`, `nesterovs_momentum`), or "lbfgs", on
+      all examples at once, for small data (with `max_fun` evaluations at most).
+    - `alpha`: the L2 penalty above; biases are left alone.
+    - `batch_size`: "auto" is 200, or all examples if they are fewer. `shuffle`: a new order each epoch.
+    - `learning_rate_init`, and how `learning_rate` changes it ("sgd" only): "constant"; "invscaling", divided by
+      t^power_t after t examples; "adaptive", divided by 5 whenever the fit would otherwise end.
+    - `max_iter` epochs at most; fewer when the loss has not fallen by `tol` in more than `n_iter_no_change` of them.
+      `early_stopping` watches the accuracy on a share of the data, `validation_fraction`, held out instead, and ends with
+      the weights that had the best.
+    - `random_state`: an integer repeats the fit. `warm_start`: `fit` goes on from the last. `verbose`: a line an epoch.
+
+    And more:
+
+    - `class_weight`: what examples of each class weigh, a dict, or "balanced", n / (n_classes n_of_class).
+    - `dropout`: the share of each hidden layer's units that is left out in each step (`lincoln.layers.Dropout`).
+    - `validation_data`: (X, y) or (X, y, sample_weight), measured after each epoch (`validation_loss_curve_`,
+      `validation_scores_`); with `early_stopping` they are watched, and no share of the data is held out.
+    - `callbacks`: `lincoln.Callback`s, which see each step and epoch and can stop the fit.
+    - `gradient_clip`: a longer gradient is scaled down to this length.
+    - `device`: "cuda", "mps", "auto" for a GPU where there is one; None is the CPU.
+    - `dtype`: float32 or float64; None is float32 if X is, else float64 (and float64 for "lbfgs").
+
+    Fitted: `coefs_`, (n_in, n_out) for each layer, and `intercepts_`; on the CPU they are the network's own memory, and
+    assigned arrays are taken in. `network_`, the lincoln network. `history_`, the last fit's, with `history_.plot()`.
+    `loss_curve_`, `validation_loss_curve_` (without the penalty), `loss_`, `best_loss_`, `validation_scores_`,
+    `best_validation_score_`, `n_iter_`, `t_`, `classes_`, `n_layers_`, `n_outputs_`, `out_activation_`,
+    `n_features_in_`, `feature_names_in_`.
+    """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **Perceptron._parameter_constraints,
@@ -221,7 +256,13 @@ class MLPClassifier(ClassifierPart, Perceptron):
 
 
 class MLPRegressor(RegressorPart, Perceptron):
-    """Multilayer perceptron for numbers."""
+    """scikit-learn's `MLPRegressor`, parameter for parameter and attribute for attribute, on lincoln's layers.
+
+    `loss` is "squared_error", sum_o (p_o - y_o)^2 / 2 for each example, or "poisson", half the Poisson deviance of
+    p = e^z from counts y >= 0. All else is as in `MLPClassifier`; there are no class weights, and `early_stopping` watches
+    R^2. With several outputs `loss_curve_` reports the squared error's mean over them, as scikit-learn does, where what is
+    minimised is the sum.
+    """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **Perceptron._parameter_constraints,

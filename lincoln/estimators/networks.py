@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from numbers import Real
 from typing import Any, ClassVar
@@ -14,6 +15,7 @@ from sklearn.utils._param_validation import Interval
 from torch import Tensor
 
 from lincoln.binding import bind_loss, bind_optimizer
+from lincoln.config import TrainerConfig
 from lincoln.errors import ArgumentError, DataError
 from lincoln.estimators.base import NetworkEstimator, arguments
 from lincoln.estimators.targets import ClassifierPart, RegressorPart
@@ -22,6 +24,7 @@ from lincoln.losses import MSE, CrossEntropy, LogLoss, Loss
 from lincoln.optim import Adam, Optimizer
 from lincoln.schedules import Schedule
 from lincoln.seeding import seeded
+from lincoln.trainer import Trainer
 
 Template = Layer | Callable[[int], Layer]
 
@@ -59,6 +62,20 @@ class TemplateEstimator(NetworkEstimator):
         make = self.optimizer if self.lr is None else partial(self.optimizer, lr=self.lr)
         return bind_optimizer(make, network)
 
+    def _config(self, epochs: int, batch_size: int, seed: int | None) -> TrainerConfig:
+        return replace(super()._config(epochs, batch_size, seed), schedule=self.schedule)
+
+    def _trainer(self, *given: Any) -> Trainer:
+        """A schedule goes on where the last `partial_fit` left it."""
+        assert self._optimizer is not None
+        if self._optimizer.steps == 0:
+            self._first_lr = self._optimizer.lr
+        elif self.schedule is not None:
+            self._optimizer.lr = self._first_lr
+        trainer = super()._trainer(*given)
+        trainer.history.steps = self._optimizer.steps
+        return trainer
+
     def _seed(self, random: RandomState) -> int:
         return (int(random.randint(2**31)) + self._curves.seen) % 2**31
 
@@ -67,7 +84,21 @@ class TemplateEstimator(NetworkEstimator):
 
 
 class NetworkClassifier(ClassifierPart, TemplateEstimator):
-    """Any network of lincoln's as a classifier."""
+    """Any network of lincoln's as a scikit-learn classifier.
+
+    - `network`: a template, a layer that every fit copies and never changes; or a function that makes a layer for a number
+      of outputs, which then suits any y. It has one output for two classes (or two), one for each of several classes, or
+      one for each label. It may end in a sigmoid or softmax, or leave that to the loss. A template that has its weights
+      already (it was trained before, say) starts from them.
+    - `loss`: a loss class of lincoln's, or a function that makes one from a network; None is `LogLoss` for one output or
+      several labels, `CrossEntropy` for classes. It is averaged over examples.
+    - `optimizer`: a class, or a function that makes one from a network, such as `functools.partial(SGD, momentum=0.9)`;
+      `lr` its learning rate, apart so that a search can vary it; `schedule` a factor on it, step by step
+      (`lincoln.schedules`).
+
+    The other parameters and the fitted attributes are those of `MLPClassifier`, but for `coefs_`, `intercepts_`,
+    `n_layers_` and `out_activation_`: the fitted network is `network_`.
+    """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **TemplateEstimator._parameter_constraints,
@@ -111,7 +142,10 @@ class NetworkClassifier(ClassifierPart, TemplateEstimator):
 
 
 class NetworkRegressor(RegressorPart, TemplateEstimator):
-    """Any network of lincoln's as a regressor."""
+    """Any network of lincoln's as a scikit-learn regressor, with one output for each target.
+
+    `loss` is `MSE` if None. The parameters are those of `NetworkClassifier`, without class weights.
+    """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = TemplateEstimator._parameter_constraints
 
