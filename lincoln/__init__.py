@@ -23,7 +23,21 @@ from lincoln.config import TrainerConfig
 from lincoln.data import DataLoader, Dataset, generate_batches, standardize
 from lincoln.history import History, TrainerRunResult
 from lincoln.inspection import Summary, summary
-from lincoln.layers import Dense, Dropout, Exp, Identity, Layer, Linear, ReLU, Sequential, Sigmoid, Softmax, Tanh
+from lincoln.layers import (
+    Dense,
+    Dropout,
+    Exp,
+    Identity,
+    Layer,
+    Linear,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Softmax,
+    SparseLinear,
+    Tanh,
+    csr_tensor,
+)
 from lincoln.losses import MSE, CrossEntropy, LogLoss, Loss, PoissonLoss, SquaredError
 from lincoln.metrics import accuracy
 from lincoln.models import Classifier, Regressor
@@ -57,6 +71,7 @@ __all__ = [
     "Sequential",
     "Sigmoid",
     "Softmax",
+    "SparseLinear",
     "SquaredError",
     "Summary",
     "Tanh",
@@ -67,6 +82,7 @@ __all__ = [
     "callbacks",
     "check_gradients",
     "checkpoint",
+    "csr_tensor",
     "data",
     "errors",
     "generate_batches",

@@ -8,7 +8,20 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import lincoln as lnc
-from lincoln.layers import Dense, Dropout, Exp, Identity, Layer, Linear, ReLU, Sequential, Sigmoid, Softmax, Tanh
+from lincoln.layers import (
+    Dense,
+    Dropout,
+    Exp,
+    Identity,
+    Layer,
+    Linear,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Softmax,
+    SparseLinear,
+    Tanh,
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +50,7 @@ LAYERS = [
     LayerCase("linear without bias", lambda: Linear(3, bias=False), (5, 4), linear),
     LayerCase("linear on sequences", lambda: Linear(3), (2, 3, 4), linear),
     LayerCase("linear on 4 dimensions", lambda: Linear(1), (2, 3, 2, 4), linear),
+    LayerCase("sparse linear, on dense input", lambda: SparseLinear(3), (5, 4), linear),
     LayerCase("sigmoid", Sigmoid, (5, 4), lambda layer, x: torch.sigmoid(x)),
     LayerCase("tanh", Tanh, (5, 4), lambda layer, x: torch.tanh(x)),
     LayerCase("relu", ReLU, (5, 4), lambda layer, x: torch.relu(x)),

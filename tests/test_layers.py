@@ -9,10 +9,24 @@ import torch
 from cases import LAYERS, LayerCase
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import csr_array
 
 import lincoln as lnc
 from lincoln.errors import ArgumentError, DimensionError, LayerError, MatchError, StateError
-from lincoln.layers import Dense, Dropout, Identity, Layer, Linear, ReLU, Sequential, Sigmoid, Softmax, Tanh
+from lincoln.layers import (
+    Dense,
+    Dropout,
+    Identity,
+    Layer,
+    Linear,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Softmax,
+    SparseLinear,
+    Tanh,
+    csr_tensor,
+)
 
 every_layer = pytest.mark.parametrize("case", LAYERS, ids=lambda case: case.name)
 
@@ -888,3 +902,42 @@ def test_dropout_draws_the_same_from_the_same_seed():
 def test_dropout_refuses_rates_that_are_none(rate):
     with pytest.raises(ArgumentError, match="wanted 0 or more and below 1"):
         Dropout(rate)
+
+
+# ---- Sparse inputs
+
+
+@given(
+    n=st.integers(1, 6),
+    i=st.integers(1, 9),
+    o=st.integers(1, 5),
+    bias=st.booleans(),
+    seed=st.integers(0, 10**6),
+    dtype=st.sampled_from([torch.float64, torch.float32]),
+)
+def test_sparse_inputs_give_what_dense_ones_give(n, i, o, bias, seed, dtype):
+    """Values and gradients; those of the dense input are proven against autograd in the table."""
+    torch.manual_seed(seed)
+    x = torch.randn(n, i, dtype=dtype) * (torch.rand(n, i) < 0.3)
+    layer = SparseLinear(o, bias=bias)
+    y = layer(x)
+    g = torch.randn_like(y)
+    input_grad = layer.backward(g)
+    grads = [grad.clone() for grad in layer.grads()]
+    sparse = csr_tensor(csr_array(x.numpy()))
+    torch.testing.assert_close(layer(sparse), y)
+    torch.testing.assert_close(layer.backward(g), input_grad)
+    torch.testing.assert_close(list(layer.grads()), grads)
+    assert layer(sparse).dtype == dtype
+
+
+def test_sparse_inputs_of_another_width():
+    layer = SparseLinear(3)
+    layer(torch.randn(2, 4))
+    with pytest.raises(MatchError, match="input has 5 features, W was built for 4"):
+        layer(csr_tensor(csr_array((2, 5))).float())
+
+
+def test_a_csr_tensor_in_the_dtype_asked_for():
+    assert csr_tensor(csr_array((2, 5)), torch.float32).dtype == torch.float32
+    assert csr_tensor(csr_array((2, 5))).dtype == torch.float64

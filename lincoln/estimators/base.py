@@ -27,7 +27,7 @@ from lincoln.bookkeeping import Weights
 from lincoln.checks import as_tensor, to_numpy
 from lincoln.config import TrainerConfig
 from lincoln.errors import ArgumentError, DivergenceError
-from lincoln.estimators.batches import Examples, ShuffledOrder
+from lincoln.estimators.batches import Examples, ShuffledOrder, features_for, home
 from lincoln.estimators.convergence import Convergence, Curves
 from lincoln.history import TrainerRunResult
 from lincoln.layers import Layer
@@ -37,6 +37,7 @@ from lincoln.optim import Optimizer
 from lincoln.trainer import Trainer
 
 _CHUNK = 65536  # examples predicted at a time
+_SPARSE = 0.05  # the share of entries up to which sparse products are faster than dense ones
 _NOT_FINITE = (
     "Solver produced non-finite parameter weights. The input data may contain large values and need to be preprocessed."
 )
@@ -147,6 +148,7 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
         features = as_tensor("X", one).to(self._dtype_for(X)).to(chosen_device(self.device))
         self._curves = Curves()
         self._optimizer = None
+        self._few_entries = issparse(X) and X.nnz < _SPARSE * X.shape[0] * X.shape[1]
         self.n_outputs_ = self._outputs_for(targets)
         self.network_ = self._new_network(features, self.n_outputs_, random)
         self._loss = self._new_loss(self.network_)
@@ -179,7 +181,6 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
         self, examples: Examples, held_out: Examples | None, convergence: Convergence, random: RandomState, epochs: int
     ) -> Trainer:
         assert self._optimizer is not None
-        kind, device = home(self.network_)
         size = self._batch_size(len(examples))
         order = ShuffledOrder(random) if self.shuffle else None
         return Trainer(
@@ -187,8 +188,8 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
             self._config(epochs, size, self._seed(random)),
             self._loss,
             self._optimizer,
-            examples.batches(size, kind, device, order),
-            None if held_out is None else held_out.whole(kind, device, _CHUNK),
+            examples.batches(size, self.network_, order),
+            None if held_out is None else held_out.whole(_CHUNK, self.network_),
             [convergence, *(self.callbacks or ())],
             metric=None if held_out is None else self._metric(held_out),
         )
@@ -226,14 +227,9 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=(np.float64, np.float32), reset=False)
         self._bring_up_to_date()
-        kind, device = home(self.network_)
-        parts = []
         with torch.inference_mode():
-            for start in range(0, X.shape[0], _CHUNK):
-                part = X[start : start + _CHUNK]
-                dense = part.toarray() if issparse(part) else part
-                parts.append(self._loss.predict(as_tensor("X", dense).to(device, kind)))
-            return to_numpy(torch.cat(parts))
+            parts = (X[start : start + _CHUNK] for start in range(0, X.shape[0], _CHUNK))
+            return to_numpy(torch.cat([self._loss.predict(features_for(self.network_, part)) for part in parts]))
 
     def _bring_up_to_date(self) -> None:
         """Take in what was changed on the outside since the last fit."""
@@ -370,12 +366,6 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
 def arguments(scope: dict[str, Any]) -> dict[str, Any]:
     """The arguments of the `__init__` whose `locals()` these are."""
     return {name: value for name, value in scope.items() if name not in ("self", "__class__")}
-
-
-def home(network: Layer) -> tuple[torch.dtype, torch.device]:
-    """The dtype and device of its parameters."""
-    one = next(network.parameters())
-    return one.dtype, one.device
 
 
 def _dtype(given: Any) -> torch.dtype | None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from lincoln.checks import as_tensor
 from lincoln.data import Batch, DataLoader, Dataset
+from lincoln.layers import Layer, Sequential, SparseLinear, csr_tensor
 
 Order = Callable[[int], Tensor]
 
@@ -45,33 +46,29 @@ class Examples:
     def __getitem__(self, rows: np.ndarray) -> Examples:
         return Examples(self.X[rows], self.targets[rows], None if self.weights is None else self.weights[rows])
 
-    def batches(
-        self, size: int, dtype: torch.dtype, device: torch.device, order: Order | None = None
-    ) -> DataLoader | SparseBatches:
-        """An epoch of (features, targets and, if there are any, weights), again and again."""
+    def batches(self, size: int, network: Layer, order: Order | None = None) -> DataLoader | SparseBatches:
+        """An epoch of (features, targets and, if there are any, weights), again and again, where the network is."""
         others = (self.targets,) if self.weights is None else (self.targets, self.weights)
         if issparse(self.X):
-            return SparseBatches(self.X, Dataset(*others), size, dtype, device, order)
+            return SparseBatches(self.X, Dataset(*others), size, network, order)
+        dtype, device = home(network)
         features = as_tensor("X", np.ascontiguousarray(self.X)).to(dtype)
         return DataLoader(Dataset(features, *others), size, order or False, device=device)
 
-    def whole(self, dtype: torch.dtype, device: torch.device, size: int) -> Dataset | SparseBatches:
+    def whole(self, size: int, network: Layer) -> Dataset | SparseBatches:
         """All of them, in order: the form in which a trainer looks at validation data."""
-        batches = self.batches(size, dtype, device)
+        batches = self.batches(size, network)
         return batches.dataset if isinstance(batches, DataLoader) else batches
 
 
 class SparseBatches:
-    """Batches of a sparse matrix and of what belongs to its rows; each is made dense when its turn comes."""
+    """Batches of a sparse matrix and of what belongs to its rows."""
 
-    def __init__(
-        self, X: Any, others: Dataset, size: int, dtype: torch.dtype, device: torch.device, order: Order | None = None
-    ) -> None:
+    def __init__(self, X: Any, others: Dataset, size: int, network: Layer, order: Order | None = None) -> None:
         self.X = X
         self.others = others
         self.size = size
-        self.dtype = dtype
-        self.device = device
+        self.network = network
         self.order = order
 
     def __len__(self) -> int:
@@ -80,6 +77,28 @@ class SparseBatches:
     def __iter__(self) -> Iterator[Batch]:
         n = len(self.others)
         order = torch.arange(n) if self.order is None else self.order(n)
+        _, device = home(self.network)
         for rows in torch.split(order, self.size):
-            dense = torch.from_numpy(self.X[rows.numpy()].toarray()).to(self.dtype)
-            yield tuple(part.to(self.device) for part in (dense, *self.others[rows]))
+            others = (part.to(device) for part in self.others[rows])
+            yield features_for(self.network, self.X[rows.numpy()]), *others
+
+
+def features_for(network: Layer, X: Any) -> Tensor:
+    """An array or a sparse matrix as the network takes it; sparse only if its first layer is for that."""
+    dtype, device = home(network)
+    if not issparse(X):
+        return as_tensor("X", X).to(device, dtype)
+    if device.type == "cpu" and isinstance(first_layer(network), SparseLinear):
+        return csr_tensor(X, dtype)
+    return torch.from_numpy(X.toarray()).to(device, dtype)
+
+
+def first_layer(network: Layer) -> Layer:
+    """The layer that the features meet first."""
+    return next(network.leaves()) if isinstance(network, Sequential) else network
+
+
+def home(network: Layer) -> tuple[torch.dtype, torch.device]:
+    """The dtype and device of its parameters."""
+    one = next(network.parameters())
+    return one.dtype, one.device

@@ -14,12 +14,12 @@ from sklearn.utils.optimize import _check_optimize_result
 from torch import Tensor
 
 from lincoln.checks import as_tensor, to_numpy
-from lincoln.estimators.base import NetworkEstimator, arguments, home
+from lincoln.estimators.base import NetworkEstimator, arguments
 from lincoln.estimators.batches import Examples
 from lincoln.estimators.convergence import averaged
 from lincoln.estimators.targets import ClassifierPart, RegressorPart
 from lincoln.history import TrainerRunResult
-from lincoln.layers import Dense, Dropout, Layer, Linear, Sequential
+from lincoln.layers import Dense, Dropout, Layer, Linear, Sequential, SparseLinear
 from lincoln.lbfgs import minimize
 from lincoln.losses import CrossEntropy, LogLoss, Loss, PoissonLoss, SquaredError
 from lincoln.optim import AdamHat, Momentum, Optimizer
@@ -63,12 +63,16 @@ class Perceptron(NetworkEstimator):
 
     def _layers(self, outputs: int) -> Sequential:
         """The network, without weights."""
-        layers: list[Layer] = []
+        layers: list[Any] = []
         for size in self._sizes():
             layers.append(Dense(size, _ACTIVATIONS[self.activation]))
             if self.dropout:
                 layers.append(Dropout(self.dropout))
-        return Sequential(*layers, Dense(outputs, _OUTPUTS[self.out_activation_]))
+        layers.append(Dense(outputs, _OUTPUTS[self.out_activation_]))
+        if self._few_entries:
+            first = layers[0]
+            layers[0] = Sequential(linear=SparseLinear(first.size), activation=first["activation"])
+        return Sequential(*layers)
 
     def _new_network(self, features: Tensor, outputs: int, random: RandomState) -> Layer:
         self.out_activation_ = self._out_activation()
@@ -155,7 +159,7 @@ class Perceptron(NetworkEstimator):
         for name in ("dropout", "gradient_clip", "callbacks", "validation_data"):
             if getattr(self, name):
                 raise ValueError(f"{name} is for the solvers sgd and adam, which train in epochs; solver is 'lbfgs'")
-        ((features, targets, *weights),) = examples.batches(len(examples), *home(self.network_))
+        ((features, targets, *weights),) = examples.batches(len(examples), self.network_)
         with self._weights_back_if_it_fails():
             result = minimize(
                 self._loss, features, targets, weights[0] if weights else None, self.max_iter, self.max_fun, self.tol

@@ -5,5 +5,20 @@ from lincoln.layers.base import Layer
 from lincoln.layers.containers import Dense, Sequential
 from lincoln.layers.dropout import Dropout
 from lincoln.layers.linear import Linear
+from lincoln.layers.sparse import SparseLinear, csr_tensor
 
-__all__ = ["Dense", "Dropout", "Exp", "Identity", "Layer", "Linear", "ReLU", "Sequential", "Sigmoid", "Softmax", "Tanh"]
+__all__ = [
+    "Dense",
+    "Dropout",
+    "Exp",
+    "Identity",
+    "Layer",
+    "Linear",
+    "ReLU",
+    "Sequential",
+    "Sigmoid",
+    "Softmax",
+    "SparseLinear",
+    "Tanh",
+    "csr_tensor",
+]
