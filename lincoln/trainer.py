@@ -32,6 +32,7 @@ from lincoln.optim import Optimizer
 from lincoln.progress import shown_by
 from lincoln.seeding import seeded
 from lincoln.steps import clip, evaluate
+from lincoln.threads import threads_for
 
 Data = Dataset | Iterable[Batch]
 
@@ -113,29 +114,33 @@ class Trainer:
             with torch.inference_mode(), seeded(self.config.seed):
                 self.prepare()
                 self._build()
-                self.model.train()
-                train_batches, val_batches = self.train_batches, self._val_batches
-                if self.resumed is not None:
-                    resuming.set_numbers(self.resumed, train_batches)
-                    self.resumed = None
-                self.callbacks.call("train_begin", self)
-                while self.in_epoch or (self.epoch < self.config.num_epochs and not self.stopped):
-                    if not self._train_epoch(train_batches):
-                        break
-                    if self.metric is not None and self.config.measure_training:
-                        _, targets, predictions = self._evaluate(train_batches, self.train_dataset)
-                        self.history.metrics.append((self.epoch, self._measure(targets, predictions)))
-                    if val_batches is not None:
-                        self.validation_step(val_batches)
-                    self._end_epoch()
-                self._finish()
-                self.callbacks.call("train_end", self)
+                with threads_for(self.model, self.config.train_minibatch_size):
+                    self._run()
         finally:
             self.callbacks.close()
             for _, layer in self.model.named_layers():
                 layer.settle()
             self.history.seconds = self.seconds
         return self.history
+
+    def _run(self) -> None:
+        self.model.train()
+        train_batches, val_batches = self.train_batches, self._val_batches
+        if self.resumed is not None:
+            resuming.set_numbers(self.resumed, train_batches)
+            self.resumed = None
+        self.callbacks.call("train_begin", self)
+        while self.in_epoch or (self.epoch < self.config.num_epochs and not self.stopped):
+            if not self._train_epoch(train_batches):
+                break
+            if self.metric is not None and self.config.measure_training:
+                _, targets, predictions = self._evaluate(train_batches, self.train_dataset)
+                self.history.metrics.append((self.epoch, self._measure(targets, predictions)))
+            if val_batches is not None:
+                self.validation_step(val_batches)
+            self._end_epoch()
+        self._finish()
+        self.callbacks.call("train_end", self)
 
     def train_step(self, *batch: Tensor) -> Tensor:
         """One minibatch: forward, backward and, unless more are to be accumulated, an update. Returns its loss."""
