@@ -52,10 +52,9 @@ class DataLoader:
     """Batches of `batch_size` examples, `len(loader)` of them an epoch; the last is smaller, or left out by `drop_last`.
 
     With `shuffle`, each epoch draws a new order from `generator` (torch's own if None), or takes the indices that `shuffle`
-    returns if that is a function of the number of examples. It copies the data once in that order and cuts it up: every
-    batch is a view, which costs a fraction of gathering each batch by its indices. Data of more than `copy_budget` bytes,
-    such as a memmap larger than memory, are gathered batch by batch instead, in the same order.
-    Batches come on `device`; data within the budget are moved there once, larger data batch by batch.
+    returns if that is a function of the number of examples. Data of up to `copy_budget` bytes (None: 4 MiB on the CPU, what
+    stays in its cache; 1 GiB on a GPU, which they are moved to once) are copied in that order and cut into views, the
+    rest, such as a memmap larger than memory, are gathered batch by batch. Batches come on `device`.
 
     `state_dict()` tells where in an epoch the loader is, and a loader that is given it by `load_state_dict` starts its next
     epoch there, with the same batches in the same order.
@@ -69,7 +68,7 @@ class DataLoader:
         generator: Generator | None = None,
         drop_last: bool = False,
         device: str | torch.device | None = None,
-        copy_budget: int = 2**30,
+        copy_budget: int | None = None,
     ) -> None:
         self.dataset = dataset
         self.batch_size = at_least_one("batch_size", batch_size)
@@ -78,8 +77,10 @@ class DataLoader:
         self.drop_last = drop_last
         self.device = None if device is None else torch.device(device)
         self.copy_budget = copy_budget
-        self._fits = dataset.nbytes <= copy_budget
         self._tensors = dataset.tensors
+        self._elsewhere = self.device is not None and self.device.type != dataset.tensors[0].device.type
+        on_cpu = (self.device or dataset.tensors[0].device).type == "cpu"
+        self._fits = dataset.nbytes <= (copy_budget if copy_budget is not None else 2**22 if on_cpu else 2**30)
         if self.device is not None and self._fits:
             self._tensors = tuple(tensor.to(self.device) for tensor in dataset.tensors)
         self._position = 0  # batches given out in this epoch
@@ -125,7 +126,7 @@ class DataLoader:
 
     def _copies(self, order: Tensor | None) -> bool:
         """Whether batches are views: of the data as they stand, or of one shuffled copy."""
-        return self._fits or (order is None and self.device is None)
+        return self._fits or (order is None and not self._elsewhere)
 
     def _cut(self, order: Tensor | None, first: int) -> Iterator[Batch]:
         tensors = self._tensors
@@ -138,8 +139,11 @@ class DataLoader:
     def _gather(self, order: Tensor | None, first: int) -> Iterator[Batch]:
         for start in range(first * self.batch_size, len(self) * self.batch_size, self.batch_size):
             window = slice(start, start + self.batch_size)
-            part = self.dataset[window if order is None else order[window]]
-            yield tuple(tensor.to(self.device) for tensor in part)
+            if order is None:
+                yield tuple(tensor[window].to(self.device) for tensor in self._tensors)
+            else:
+                rows = order[window]
+                yield tuple(tensor.index_select(0, rows).to(self.device) for tensor in self._tensors)
 
 
 def random_split(
