@@ -1,4 +1,4 @@
-"""Run README.md as a test: its Python blocks are executed, and a text block says what the one before it prints."""
+"""Run README.md and the docs as tests: their Python blocks are executed, and a text block says what the one before it prints."""
 
 import contextlib
 import io
@@ -42,4 +42,4 @@ def _words_and_numbers(text):
     return words, [float(value) for value in re.findall(number, text)]
 
 
-pytest_collect_file = Sybil(parsers=[_Python(), _Printed()], patterns=["README.md"]).pytest()
+pytest_collect_file = Sybil(parsers=[_Python(), _Printed()], patterns=["README.md", "docs/estimators.md"]).pytest()

@@ -5,7 +5,8 @@
     python benchmarks/loaders.py --json [PATH]  # the numbers as JSON, on stdout without a PATH
 
 lincoln gathers each batch of so large a table by its indices. Beside it stands its own other way, one shuffled copy cut
-into views, which it takes for data that stay in the processor's cache. One process, one thread, repetitions interleaved, medians; read the ratios.
+into views, which it takes for data that stay in the processor's cache. One process, one thread, repetitions interleaved,
+medians; read the ratios.
 """
 
 from __future__ import annotations

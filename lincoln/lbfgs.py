@@ -36,6 +36,7 @@ def minimize(
         return value.item(), to_numpy(network.flatten()[1].double()).copy()
 
     with torch.inference_mode():
+        network.train()
         result = scipy.optimize.minimize(
             value_and_gradient,
             to_numpy(network.flatten()[0].double()).copy(),

@@ -273,7 +273,8 @@ class Loss(ABC):
             return 1.0
         if sample_weight is None:
             return max(examples.numel(), 1)
-        return (sample_weight.sum().to(prediction.dtype) * examples[1:].numel()).clamp(min=_tiny(prediction))
+        total = sample_weight.sum().to(prediction.dtype) * examples[1:].numel()
+        return torch.where(total > 0, total, torch.inf)  # a batch of weight 0 has loss 0
 
     def _weight(self, prediction: Tensor, sample_weight: Tensor | None) -> Tensor | float | None:
         """What each example's loss is multiplied by: (n, 1, ...), one number for all, or None for 1."""
@@ -292,7 +293,7 @@ class Loss(ABC):
                 f"of {examples[0]} examples"
             )
         weight = sample_weight.to(prediction.dtype).reshape(-1)
-        return weight / self._divisor(prediction, sample_weight)  # a batch of weight 0 has loss 0
+        return weight / self._divisor(prediction, sample_weight)
 
     def _check_formulas(self, value: Tensor, gradient: Tensor | None, prediction: Tensor) -> None:
         if value.shape not in (prediction.shape, prediction.shape[:-1]):
@@ -514,10 +515,6 @@ def _softplus(z: Tensor) -> Tensor:
 def _floor(p: Tensor) -> float:
     """What a product of probabilities is not let fall below before something is divided by it."""
     return max(1e-12, torch.finfo(p.dtype).tiny)
-
-
-def _tiny(p: Tensor) -> float:
-    return torch.finfo(p.dtype).tiny
 
 
 def _picked(t: Tensor, y: Tensor) -> Tensor:

@@ -137,6 +137,7 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
         if goes_on:
             self._bring_up_to_date()
             self._move_to(chosen_device(self.device))
+            self._follow_parameters()
         else:
             self._begin(X, targets, random)
         self._train(Examples(X, self._matched(targets), weights), random, incremental)
@@ -159,9 +160,7 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
         if self._optimizer is None or not incremental:
             self._optimizer = self._new_optimizer(self.network_)
         curves = self._curves.copy()
-        convergence = Convergence(
-            curves, len(examples), self.early_stopping, self._averaged_outputs(), **self._convergence()
-        )
+        convergence = Convergence(curves, self.early_stopping, self._averaged_outputs(), **self._convergence())
         trainer = self._trainer(examples, held_out, convergence, random, 1 if incremental else self.max_iter)
         with self._weights_back_if_it_fails(self._optimizer):
             self._run(trainer)
@@ -234,6 +233,10 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
     def _bring_up_to_date(self) -> None:
         """Take in what was changed on the outside since the last fit."""
 
+    def _follow_parameters(self) -> None:
+        """Parameters may have been set since the last fit, which this one goes on from."""
+        self._loss = self._new_loss(self.network_)
+
     def _move_to(self, device: torch.device) -> None:
         if home(self.network_)[1] != device:
             self.network_.to(device)
@@ -245,7 +248,11 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
         by_class = self._class_weights(y, incremental)
         if by_class is not None:
             weights = by_class if weights is None else weights * by_class
-        return None if weights is None else torch.from_numpy(weights)
+        if weights is None:
+            return None
+        if weights.min() < 0 or not weights.any():
+            raise ValueError("Negative values in sample_weight or class_weight, or nothing but zeros; wanted 0 or more")
+        return torch.from_numpy(weights)
 
     def _split(self, examples: Examples, random: RandomState) -> tuple[Examples, Examples | None]:
         """What to train on, and what to hold out for scores, if anything."""
@@ -372,7 +379,10 @@ def _dtype(given: Any) -> torch.dtype | None:
     """float32 or float64 as torch has it, by whatever name."""
     if given is None:
         return None
-    name = str(given).removeprefix("torch.") if isinstance(given, torch.dtype | str) else np.dtype(given).name
+    try:
+        name = np.dtype(str(given).removeprefix("torch.") if isinstance(given, torch.dtype) else given).name
+    except TypeError:
+        name = str(given)
     if name not in _DTYPES:
         raise ArgumentError(f"dtype is {given!r}; wanted float32 or float64, or None for float32 if X is, else float64")
     return _DTYPES[name]

@@ -42,10 +42,10 @@ class Curves:
 class Convergence(Callback):
     """Stop when for more than `patience` epochs in a row the loss did not fall, or the score not rise, by `tol`.
 
-    `examples` are in an epoch. With `scored` the validation score is watched, and the weights with the best one are kept
-    in `best_weights`. With an `adaptive` learning rate a fit that would stop goes on with a fifth of it, until it is as
-    low as 1e-6. `rate`, the learning rate after so many examples, sets it after each epoch. Losses are averaged over
-    `outputs` where scikit-learn averages theirs.
+    With `scored` the validation score is watched, and the weights with the best one are kept in `best_weights`. With an
+    `adaptive` learning rate a fit that would stop goes on with a fifth of it, until it is as low as 1e-6. `rate`, the
+    learning rate after so many examples, sets it after each epoch. Losses are averaged over `outputs` where scikit-learn
+    averages theirs.
 
     Source: `_fit_stochastic` of scikit-learn's multilayer perceptrons.
     """
@@ -55,7 +55,6 @@ class Convergence(Callback):
     def __init__(
         self,
         curves: Curves,
-        examples: int,
         scored: bool,
         outputs: int,
         tol: float,
@@ -65,7 +64,7 @@ class Convergence(Callback):
         verbose: bool = False,
     ) -> None:
         self.curves = curves
-        self.examples = examples
+        self._seen_before = curves.seen
         self.tol = tol
         self.patience = patience
         self.scored = scored
@@ -86,7 +85,7 @@ class Convergence(Callback):
             curves.validation_losses.append(history.val_losses[-1] / self.outputs)
             curves.scores.append(history.val_metrics[-1])
             self._say(f"Validation score: {history.val_metrics[-1]:.6f}")
-        curves.seen += self.examples
+        curves.seen = self._seen_before + trainer.tally.examples
         self._judge(trainer)
         if self.rate is not None:
             trainer.optimizer.lr = self.rate(curves.seen)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from lincoln.checks import as_tensor, to_numpy
 from lincoln.estimators.base import NetworkEstimator, arguments
-from lincoln.estimators.batches import Examples
+from lincoln.estimators.batches import Examples, home
 from lincoln.estimators.convergence import averaged
 from lincoln.estimators.targets import ClassifierPart, RegressorPart
 from lincoln.history import TrainerRunResult
@@ -115,6 +115,25 @@ class Perceptron(NetworkEstimator):
             linear.B.copy_(as_tensor("intercepts_", intercept))
         self._show_parameters()
 
+    def _follow_parameters(self) -> None:
+        layers = self._layers(self.n_outputs_)
+        if repr(layers) != repr(self.network_):
+            units = [self.n_features_in_, *self._sizes(), self.n_outputs_]
+            if [coef.shape for coef in self.coefs_] != list(pairwise(units)):
+                raise ValueError(f"a fit that goes on from the last cannot change hidden_layer_sizes, now {units[1:-1]}")
+            kind, device = home(self.network_)
+            self._rebuild(layers.to(device, kind))
+        super()._follow_parameters()
+
+    def _rebuild(self, layers: Layer) -> None:
+        """The same weights in other layers, and the optimizer where it was."""
+        _fill(layers, self.coefs_, self.intercepts_)
+        self.network_ = layers
+        if self._optimizer is not None:
+            state, self._optimizer = self._optimizer.state_dict(), self._new_optimizer(layers)
+            self._optimizer.load_state_dict(state)
+        self._show_parameters()
+
     def _show_parameters(self) -> None:
         """`coefs_` and `intercepts_`: on the CPU the network's own memory, elsewhere copies that cannot be written to."""
         linears = _linears(self.network_)
@@ -168,6 +187,7 @@ class Perceptron(NetworkEstimator):
         self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
         self.loss_ = averaged(result.fun, float(self._loss.penalty), self._averaged_outputs())
         self.t_ = 0
+        self.history_ = TrainerRunResult([self.loss_], steps=result.nit, stopped=str(result.message))
         self._show_parameters()
 
     def _dtype_for(self, X: Any) -> torch.dtype:

@@ -10,6 +10,7 @@ from scipy.sparse import issparse
 from sklearn.base import ClassifierMixin, RegressorMixin, _fit_context
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
@@ -29,7 +30,7 @@ def _learns_in_steps(estimator: Any) -> bool:
 class ClassifierPart(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
     """Two classes, several, or several labels an example."""
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"class_weight": [dict, list, str, None]}
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {"class_weight": [dict, list, StrOptions({"balanced"}), None]}
     _label_binarizer: LabelBinarizer
 
     @available_if(_learns_in_steps)  # type: ignore[untyped-decorator]
