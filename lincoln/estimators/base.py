@@ -19,11 +19,12 @@ from sklearn.base import BaseEstimator, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils._param_validation import Interval, InvalidParameterError, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 from torch import Tensor
 
 from lincoln.bookkeeping import Weights
+from lincoln.callbacks import Callback
 from lincoln.checks import as_tensor, to_numpy
 from lincoln.config import TrainerConfig
 from lincoln.errors import ArgumentError, DivergenceError
@@ -69,6 +70,8 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
         "dtype": [None, str, type, np.dtype, torch.dtype],
     }
     network_: Layer
+    _at_once: bool = False
+    """Whether a fit looks at all examples at once, by `_minimize`, instead of batch by batch."""
     _loss: Loss
     _optimizer: Optimizer | None = None
 
@@ -140,7 +143,11 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
             self._follow_parameters()
         else:
             self._begin(X, targets, random)
-        self._train(Examples(X, self._matched(targets), weights), random, incremental)
+        examples = Examples(X, self._matched(targets), weights)
+        if self._at_once:
+            self._minimize(examples)
+        else:
+            self._train(examples, random, incremental)
         return self
 
     def _begin(self, X: Any, targets: Tensor, random: RandomState) -> None:
@@ -161,7 +168,7 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
             self._optimizer = self._new_optimizer(self.network_)
         curves = self._curves.copy()
         convergence = Convergence(curves, self.early_stopping, self._averaged_outputs(), **self._convergence())
-        trainer = self._trainer(examples, held_out, convergence, random, 1 if incremental else self.max_iter)
+        trainer = self._trainer(examples, held_out, convergence, random, 1 if incremental else int(self.max_iter))
         with self._weights_back_if_it_fails(self._optimizer):
             self._run(trainer)
         if convergence.best_weights is not None:
@@ -176,6 +183,9 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
         self._curves = curves
         self._publish(trainer.history)
 
+    def _minimize(self, examples: Examples) -> None:
+        raise NotImplementedError
+
     def _trainer(
         self, examples: Examples, held_out: Examples | None, convergence: Convergence, random: RandomState, epochs: int
     ) -> Trainer:
@@ -189,7 +199,7 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
             self._optimizer,
             examples.batches(size, self.network_, order),
             None if held_out is None else held_out.whole(_CHUNK, self.network_),
-            [convergence, *(self.callbacks or ())],
+            [convergence, *self._checked_callbacks()],
             metric=None if held_out is None else self._metric(held_out),
         )
 
@@ -252,7 +262,7 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
             return None
         if weights.min() < 0 or not weights.any():
             raise ValueError("Negative values in sample_weight or class_weight, or nothing but zeros; wanted 0 or more")
-        return torch.from_numpy(weights)
+        return as_tensor("sample_weight", weights)
 
     def _split(self, examples: Examples, random: RandomState) -> tuple[Examples, Examples | None]:
         """What to train on, and what to hold out for scores, if anything."""
@@ -294,9 +304,15 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
             return min(200, examples)
         if self.batch_size > examples:
             warnings.warn(
-                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=6
+                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=7
             )
         return int(min(self.batch_size, examples))
+
+    def _checked_callbacks(self) -> list[Callback]:
+        for callback in self.callbacks or ():
+            if not isinstance(callback, Callback):
+                raise InvalidParameterError(f"callbacks holds {callback!r}; wanted instances of lincoln.Callback")
+        return list(self.callbacks or ())
 
     def _convergence(self) -> dict[str, Any]:
         return {"tol": self.tol, "patience": self.n_iter_no_change, "verbose": bool(self.verbose)}
@@ -347,6 +363,8 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
 
     def __getstate__(self) -> dict[str, Any]:
         """On the CPU, so that what was fitted on a GPU can be loaded where there is none."""
+        if hasattr(self, "network_"):
+            self._bring_up_to_date()
         state: dict[str, Any] = dict(super().__getstate__())
         state.pop("_loss", None)
         if state.get("_optimizer") is not None:

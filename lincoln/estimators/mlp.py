@@ -167,11 +167,9 @@ class Perceptron(NetworkEstimator):
     def _seed(self, random: RandomState) -> int | None:
         return (int(random.randint(2**31)) + self._curves.seen) % 2**31 if self.dropout else None
 
-    def _train(self, examples: Examples, random: RandomState, incremental: bool) -> None:
-        if self.solver == "lbfgs":
-            self._minimize(examples)
-        else:
-            super()._train(examples, random, incremental)
+    @property
+    def _at_once(self) -> bool:  # type: ignore[override]
+        return bool(self.solver == "lbfgs")
 
     def _minimize(self, examples: Examples) -> None:
         """L-BFGS on all examples at once."""
@@ -186,7 +184,7 @@ class Perceptron(NetworkEstimator):
         self.network_.eval()
         self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
         self.loss_ = averaged(result.fun, float(self._loss.penalty), self._averaged_outputs())
-        self.t_ = 0
+        self.t_ = self._curves.seen
         self.history_ = TrainerRunResult([self.loss_], steps=result.nit, stopped=str(result.message))
         self._show_parameters()
 

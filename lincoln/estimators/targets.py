@@ -17,7 +17,7 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_targ
 from sklearn.utils.validation import column_or_1d, validate_data
 from torch import Tensor
 
-from lincoln.checks import to_numpy
+from lincoln.checks import as_tensor, to_numpy
 from lincoln.estimators.base import NetworkEstimator
 
 _FLOATS = (np.float64, np.float32)
@@ -173,7 +173,9 @@ class RegressorPart(RegressorMixin, NetworkEstimator):  # type: ignore[misc]
         return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
     def _encode(self, y: np.ndarray) -> Tensor:
-        targets = torch.from_numpy(np.ascontiguousarray(y))
+        if y.dtype.kind not in "biuf":
+            raise TypeError(f"y has dtype {y.dtype}; a regressor's targets are numbers")
+        targets = as_tensor("y", y)
         return targets.unsqueeze(-1) if targets.dim() == 1 else targets
 
     def _learn_labels(self, y: np.ndarray, incremental: bool) -> None:

@@ -1,0 +1,130 @@
+"""Data for the estimators, ours beside scikit-learn's, and what it means that two are alike."""
+
+import warnings
+
+import numpy as np
+import pytest
+import sklearn.neural_network
+from numpy.testing import assert_allclose, assert_array_equal
+from threadpoolctl import threadpool_limits
+
+import lincoln.estimators
+from lincoln import SGD, Dense, Sequential
+
+_random = np.random.RandomState(0)
+X = _random.randn(60, 5)
+SCORE = X @ _random.randn(5) + 0.3 * _random.randn(60)
+BINARY = (SCORE > 0).astype(int)
+CLASSES = np.digitize(SCORE, [-1, 1])
+LABELS = np.stack([X[:, 0] > 0, X[:, 1] > 0.5, SCORE > 0], 1).astype(int)
+NUMBERS = SCORE / SCORE.std()
+TARGETS = np.stack([NUMBERS, X[:, 0] * X[:, 1]], 1)
+COUNTS = _random.poisson(np.exp(0.3 * SCORE)).astype(float)
+WEIGHTS = _random.uniform(0.1, 3, 60)
+
+SMALL = {"hidden_layer_sizes": (6,), "random_state": 3, "max_iter": 8, "batch_size": 16, "learning_rate_init": 0.01}
+MLPS = ["MLPClassifier", "MLPRegressor"]
+NETWORKS = ["NetworkClassifier", "NetworkRegressor"]
+FRAGILE = {  # what diverges on huge data
+    "MLP": {"solver": "sgd"},
+    "Net": {"network": Sequential(Dense(6, "relu"), Dense(1, None)), "optimizer": SGD},
+}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """For the modules that import it: on data this small, numpy's and torch's threads only wait for each other."""
+    with threadpool_limits(1):
+        yield
+
+
+def net(outputs):
+    return Sequential(Dense(6, "tanh"), Dense(outputs, None))
+
+
+def ours(kind, **settings):
+    """One of lincoln's estimators, small; a network's is made by `net`."""
+    if kind in MLPS:
+        return getattr(lincoln.estimators, kind)(**{**SMALL, **settings})
+    given = {"network": net, "lr": 0.01, "random_state": 3, "max_iter": 8, "batch_size": 16, **settings}
+    return getattr(lincoln.estimators, kind)(**given)
+
+
+def theirs(kind, **settings):
+    return getattr(sklearn.neural_network, kind)(**{**SMALL, **settings})
+
+
+def y_for(kind):
+    return BINARY if kind.endswith("Classifier") else NUMBERS
+
+
+def quietly(call, *args, **more):
+    """What `call` returns, its warnings unheard."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return call(*args, **more)
+
+
+def heard(call, *args, **more):
+    """The warnings that `call` gives, as (category, message)."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        call(*args, **more)
+    return [(warning.category, str(warning.message)) for warning in caught]
+
+
+def refusal(call, *args, **more):
+    """The exception that `call` raises, or None."""
+    try:
+        quietly(call, *args, **more)
+    except Exception as error:
+        return error
+    return None
+
+
+def side_by_side(kind, *data, **settings):
+    """Ours and scikit-learn's, fitted alike; their warnings are the same."""
+    pair = ours(kind, **settings), theirs(kind, **settings)
+    assert heard(pair[0].fit, *data) == heard(pair[1].fit, *data)
+    return pair
+
+
+def fitted_attributes(estimator):
+    return {name: value for name, value in vars(estimator).items() if name.endswith("_") and not name.startswith("_")}
+
+
+def assert_alike(mine, other, X=X, rtol=1e-9, atol=1e-11):
+    """Each fitted attribute of scikit-learn's is in ours, of the same type and value; and so are the predictions."""
+    for name, wanted in fitted_attributes(other).items():
+        assert_same(name, getattr(mine, name), wanted, rtol, atol)
+    curves = ("loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_", "feature_names_in_")
+    assert [hasattr(mine, name) for name in curves] == [hasattr(other, name) for name in curves]
+    for method in ("predict", "predict_proba", "predict_log_proba"):
+        assert hasattr(mine, method) == hasattr(other, method)
+        if hasattr(other, method):
+            with np.errstate(divide="ignore"):
+                assert_same(method, getattr(mine, method)(X), getattr(other, method)(X), rtol, atol)
+
+
+def assert_same(name, found, wanted, rtol=1e-9, atol=1e-11):
+    """Equal but for rounding, and of the same type; a float may be Python's where scikit-learn has numpy's."""
+    if isinstance(wanted, list):
+        assert isinstance(found, list), name
+        assert len(found) == len(wanted), name
+        for one, other in zip(found, wanted, strict=True):
+            assert_same(name, one, other, rtol, atol)
+    elif isinstance(wanted, np.ndarray):
+        assert (found.dtype, found.shape) == (wanted.dtype, wanted.shape), name
+        if wanted.dtype.kind == "f":
+            assert_allclose(found, wanted, rtol, atol, err_msg=name)
+        else:
+            assert_array_equal(found, wanted, err_msg=name)
+    elif isinstance(wanted, float | np.floating):
+        assert isinstance(found, float | np.floating), name
+        assert_allclose(found, wanted, rtol, atol, err_msg=name)
+    elif hasattr(wanted, "nnz"):
+        assert type(found) is type(wanted), name
+        assert_array_equal(found.toarray(), wanted.toarray(), err_msg=name)
+    else:
+        assert type(found) is type(wanted), name
+        assert found == wanted, name

@@ -1,0 +1,301 @@
+"""What the estimators refuse: what scikit-learn's do, with exceptions of the same kind."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+from estimator_cases import (
+    BINARY,
+    CLASSES,
+    COUNTS,
+    FRAGILE,
+    LABELS,
+    MLPS,
+    NETWORKS,
+    NUMBERS,
+    WEIGHTS,
+    X,
+    ours,
+    quietly,
+    refusal,
+    theirs,
+    y_for,
+)
+from estimator_cases import one_thread as one_thread  # a fixture
+from sklearn.exceptions import NotFittedError
+from sklearn.utils._param_validation import InvalidParameterError, generate_invalid_param_val, make_constraint
+
+ALL = [*MLPS, *NETWORKS]
+each_kind = pytest.mark.parametrize("kind", ALL)
+each_mlp = pytest.mark.parametrize("kind", MLPS)
+
+
+def beside(kind, **settings):
+    """Ours and, where it has one, scikit-learn's."""
+    return [ours(kind, **settings), *([theirs(kind, **settings)] if kind in MLPS else [])]
+
+
+def assert_both_refuse(pair, method, *data, **more):
+    """An exception of the same kind, with words of its own."""
+    errors = [refusal(getattr(estimator, method), *data, **more) for estimator in pair]
+    assert errors[-1] is not None, "scikit-learn takes it"
+    (kind,) = [kind for kind in (ValueError, TypeError, AttributeError) if isinstance(errors[-1], kind)]
+    assert isinstance(errors[0], kind), errors
+    assert len(str(errors[0])) > 15
+    return errors[0]
+
+
+# ---- Parameters
+
+VALUES = [
+    -1, 0, 1, 2, -0.5, 0.5, 1.0, 1.5, math.nan, math.inf, -math.inf, True, None, "nonsense", "auto", "adaptive", "constant",
+    (), (3, 2), [0], (3, -1), ("a",), {}, np.int64(2), np.float32(0.5), b"sgd", object(),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [(kind, name) for kind in MLPS for name in theirs(kind).get_params() if name != "random_state"]
+)
+def test_values_are_refused_where_scikit_learn_refuses_them(kind, name):
+    y = np.abs(y_for(kind))
+    for value in VALUES:
+        mine, other = (refusal(make(kind, **{"max_iter": 2} | {name: value}).fit, X, y) for make in (ours, theirs))
+        if name == "hidden_layer_sizes" and isinstance(other, Exception) and not isinstance(other, ValueError):
+            assert isinstance(mine, Exception), value
+        else:
+            assert (mine is None) == (other is None), (value, mine, other)
+            assert other is None or isinstance(mine, type(other)), (value, mine, other)
+
+
+def _constraints(kind):
+    for name, constraints in type(ours(kind))._parameter_constraints.items():
+        for constraint in constraints:
+            try:
+                bad = generate_invalid_param_val(make_constraint(constraint))
+            except NotImplementedError:
+                continue
+            if not any(make_constraint(other).is_satisfied_by(bad) for other in constraints):
+                yield kind, name, bad
+
+
+@pytest.mark.parametrize(("kind", "name", "bad"), [row for kind in ALL for row in _constraints(kind)], ids=str)
+def test_values_outside_the_constraints_are_refused(kind, name, bad):
+    with pytest.raises(InvalidParameterError, match=f"The '{name}' parameter of {kind} must be"):
+        ours(kind, **{name: bad}).fit(X, y_for(kind))
+    if "Classifier" in kind:
+        with pytest.raises(InvalidParameterError, match=name):
+            ours(kind, **{name: bad}).partial_fit(X, BINARY, classes=[0, 1])
+
+
+@each_kind
+def test_every_parameter_has_a_constraint(kind):
+    assert set(type(ours(kind))._parameter_constraints) == set(ours(kind).get_params())
+
+
+# ---- Features and targets
+
+
+def changed(array, value):
+    array = np.array(array, dtype=float)
+    array[3, 2] = value
+    return array
+
+
+FEATURES = {
+    "nan": changed(X, np.nan),
+    "infinity": changed(X, np.inf),
+    "complex": X + 1j,
+    "one dimension": X[:, 0],
+    "three dimensions": X[:, :, None],
+    "a number": 3.0,
+    "no examples": X[:0],
+    "no features": X[:, :0],
+    "words": np.full((60, 5), "a"),
+    "objects": np.full((60, 5), object()),
+    "ragged": [[1, 2], [3]],
+    "none": None,
+    "too few": X[:59],
+    "sparse nan": sp.csr_array(changed(X, np.nan)),
+    "missing in a frame": pd.DataFrame({"a": [1.0, None] * 30}),
+}
+CLASS_TARGETS = {
+    "nan": np.where(BINARY, np.nan, 1.0),
+    "infinity": np.where(BINARY, np.inf, 1.0),
+    "continuous": NUMBERS,
+    "none": None,
+    "two columns of classes": np.stack([CLASSES, CLASSES], 1),
+    "three dimensions": LABELS[:, :, None],
+    "too few": BINARY[:59],
+    "empty": BINARY[:0],
+    "mixed": np.array([0, "a", 2.5] * 20, dtype=object),
+    "missing": np.array(["a", None] * 30, dtype=object),
+    "a number": 1,
+}
+NUMBER_TARGETS = {
+    "nan": np.where(BINARY, np.nan, 1.0),
+    "infinity": np.where(BINARY, np.inf, 1.0),
+    "none": None,
+    "words": np.array(["a", "b"] * 30),
+    "three dimensions": LABELS[:, :, None],
+    "too few": NUMBERS[:59],
+    "empty": NUMBERS[:0],
+    "complex": NUMBERS + 1j,
+    "a number": 1.0,
+}
+SAMPLE_WEIGHTS = {
+    "too few": WEIGHTS[:59],
+    "nan": np.where(BINARY, np.nan, 1.0),
+    "infinity": np.where(BINARY, np.inf, 1.0),
+    "two dimensions": WEIGHTS[:, None] @ WEIGHTS[None],
+    "words": np.full(60, "a"),
+    "complex": WEIGHTS + 1j,
+}
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize("features", FEATURES)
+@each_kind
+def test_features_that_are_refused(kind, features, method):
+    more = {"classes": [0, 1]} if method == "partial_fit" and "Classifier" in kind else {}
+    error = assert_both_refuse(beside(kind), method, FEATURES[features], y_for(kind), **more)
+    assert isinstance(error, ValueError | TypeError)
+
+
+@pytest.mark.parametrize("features", [name for name in FEATURES if name != "too few"])
+@each_kind
+def test_features_that_are_refused_in_prediction(kind, features):
+    pair = [quietly(estimator.fit, X, y_for(kind)) for estimator in beside(kind)]
+    methods = ["predict", "predict_proba", "predict_log_proba"] if "Classifier" in kind else ["predict"]
+    for method in methods:
+        assert_both_refuse(pair, method, FEATURES[features])
+    assert_both_refuse(pair, "score", FEATURES[features], y_for(kind))
+    assert "features" in str(assert_both_refuse(pair, "predict", X[:, :3]))
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize(
+    ("kind", "target"),
+    [(kind, target) for kind in ALL for target in (CLASS_TARGETS if "Classifier" in kind else NUMBER_TARGETS)],
+)
+def test_targets_that_are_refused(kind, target, method):
+    y = (CLASS_TARGETS if "Classifier" in kind else NUMBER_TARGETS)[target]
+    more = {"classes": [0, 1]} if method == "partial_fit" and "Classifier" in kind else {}
+    error = assert_both_refuse(beside(kind), method, X, y, **more)
+    assert isinstance(error, ValueError | TypeError)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize("weights", SAMPLE_WEIGHTS)
+@each_kind
+def test_weights_that_are_refused(kind, weights, method):
+    more = {"classes": [0, 1]} if method == "partial_fit" and "Classifier" in kind else {}
+    assert_both_refuse(beside(kind), method, X, y_for(kind), SAMPLE_WEIGHTS[weights], **more)
+
+
+@pytest.mark.parametrize("settings", [{}, {"solver": "sgd"}, {"solver": "lbfgs"}], ids=str)
+@pytest.mark.parametrize("weights", [np.zeros(60), -WEIGHTS, np.where(BINARY, 1, -1)], ids=["zeros", "negative", "mixed"])
+@each_mlp
+def test_weights_that_cannot_be_learned_from(kind, weights, settings):
+    """scikit-learn divides by their sum: refused here where it ends in numbers that are not finite, or in none."""
+    mine, other = (refusal(make(kind, **settings).fit, X, y_for(kind), weights) for make in (ours, theirs))
+    assert (mine is None) <= (other is None), other
+    assert mine is None or isinstance(mine, ValueError)
+
+
+@each_kind
+def test_not_fitted(kind):
+    for estimator in beside(kind):
+        for method in ("predict", "predict_proba") if "Classifier" in kind else ("predict",):
+            with pytest.raises(NotFittedError):
+                getattr(estimator, method)(X)
+
+
+# ---- Settings that do not fit the data
+
+
+@each_kind
+def test_a_validation_share_that_is_too_small(kind):
+    pair = beside(kind, early_stopping=True, validation_fraction=0.01)
+    error = assert_both_refuse(pair, "fit", X, y_for(kind))
+    assert isinstance(error, ValueError)
+    assert_both_refuse(beside(kind, early_stopping=True, validation_fraction=0), "fit", X, y_for(kind))
+    if "Regressor" in kind:
+        assert "validation set is too small" in str(error)
+
+
+@each_kind
+def test_early_stopping_in_partial_fit(kind):
+    more = {"classes": [0, 1]} if "Classifier" in kind else {}
+    error = assert_both_refuse(beside(kind, early_stopping=True), "partial_fit", X, y_for(kind), **more)
+    assert "early_stopping" in str(error)
+
+
+def test_a_class_too_rare_to_be_split():
+    rare = (np.arange(60) == 0).astype(int)
+    assert_both_refuse(beside("MLPClassifier", early_stopping=True), "fit", X, rare)
+
+
+def test_poisson_loss_of_negative_numbers():
+    """scikit-learn's documentation wants y >= 0, and its class takes any."""
+    for settings in ({}, {"solver": "lbfgs"}):
+        with pytest.raises(ValueError, match="0 or more"):
+            ours("MLPRegressor", loss="poisson", **settings).fit(X, COUNTS - 1)
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
+@pytest.mark.parametrize(("scale", "rate"), [(1e100, 1e200), (1e300, 0.01), (1, 1e10), (1, 1e300), (1e150, 1.0)])
+@each_mlp
+def test_training_that_diverges(kind, scale, rate, solver):
+    """It does where scikit-learn's does, and is refused in its words."""
+    settings = {"solver": solver, "learning_rate_init": rate, "activation": "identity", "max_iter": 20}
+    with np.errstate(all="ignore"):
+        mine, other = (refusal(make(kind, **settings).fit, X * scale, y_for(kind)) for make in (ours, theirs))
+    assert type(mine) is type(other)
+    assert mine is None or str(mine).startswith(str(other))
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@each_kind
+def test_what_diverges_is_refused(kind, method):
+    more = {"classes": [0, 1]} if method == "partial_fit" and "Classifier" in kind else {}
+    estimator = ours(kind, **FRAGILE[kind[:3]])
+    with pytest.raises(ValueError, match="non-finite parameter weights"):
+        quietly(getattr(estimator, method), X * 1e300, y_for(kind), **more)
+    assert not hasattr(estimator, "loss_")
+
+
+# ---- Classes
+
+
+@pytest.mark.parametrize("kind", ["MLPClassifier", "NetworkClassifier"])
+def test_classes_that_are_refused(kind):
+    assert_both_refuse(beside(kind), "partial_fit", X, BINARY)  # no classes in the first call
+    assert_both_refuse(beside(kind), "partial_fit", X, CLASSES, classes=[0, 1])
+    pair = beside(kind)
+    for estimator in pair:
+        quietly(estimator.partial_fit, X, CLASSES, classes=[0, 1, 2])
+    assert_both_refuse(pair, "partial_fit", X, CLASSES + 1)
+    assert_both_refuse(pair, "partial_fit", X, CLASSES, classes=[0, 1, 2, 3])
+    assert_both_refuse(pair, "partial_fit", X, LABELS)
+    warm = [quietly(estimator.fit, X, CLASSES) for estimator in beside(kind, warm_start=True)]
+    assert_both_refuse(warm, "fit", X, BINARY)
+    assert_both_refuse(warm, "fit", X, CLASSES + 1)
+    assert_both_refuse(warm, "partial_fit", X, BINARY)
+
+
+@each_kind
+def test_other_features_after_the_first_fit(kind):
+    pair = [quietly(estimator.fit, X, y_for(kind)) for estimator in beside(kind, warm_start=True)]
+    for method in ("fit", "partial_fit"):
+        assert "3 features" in str(assert_both_refuse(pair, method, X[:, :3], y_for(kind)))
+
+
+def test_other_numbers_of_outputs_after_the_first_fit():
+    for kind in ("MLPRegressor", "NetworkRegressor"):
+        estimator = quietly(ours(kind, warm_start=True).fit, X, NUMBERS)
+        for method in ("fit", "partial_fit"):
+            with pytest.raises(ValueError):  # noqa: PT011
+                quietly(getattr(estimator, method), X, np.stack([NUMBERS, NUMBERS], 1))
+        assert estimator.n_outputs_ == 1
