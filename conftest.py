@@ -1,4 +1,4 @@
-"""Run README.md and the docs as tests: their Python blocks are executed, and a text block says what the one before it prints."""
+"""Run README.md and the docs as tests: Python blocks are executed; a text block says what the one before it prints."""
 
 import contextlib
 import io
