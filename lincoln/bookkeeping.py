@@ -69,6 +69,10 @@ class Weights:
         """A copy of what the network holds now."""
         return cls(network.flatten()[0].clone(), {path: tensor.clone() for path, tensor in network.named_buffers()})
 
+    def to(self, device: str) -> Self:
+        """A copy there."""
+        return type(self)(self.values.to(device), {path: tensor.to(device) for path, tensor in self.buffers.items()})
+
     def put_back(self, network: Layer) -> None:
         network.flatten()[0].copy_(self.values)
         network.set_buffers(self.buffers)

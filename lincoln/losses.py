@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import ClassVar, Literal
 
@@ -89,6 +89,7 @@ class Loss(ABC):
         self._share: float | Tensor | None = None  # the penalty's factor in the forward that awaits its backward
         self._penalty = L2Penalty(network)
         self._formulas_checked = False  # once is enough: formulas do not change their shapes
+        self._everything = [layer for _, layer in network.named_layers()]
         self._watched = [layer for top in self._layers for _, layer in top.named_layers()]
         self._forwards: list[object] = []  # of each of these, what tells this forward from any other
 
@@ -160,14 +161,14 @@ class Loss(ABC):
 
         Where the loss has a link the predictions are probabilities, even if the network leaves the link out.
         """
-        with evaluating(self.network):
+        with evaluating(self.network, self._everything):
             prediction = self._run(features)
             loss = self._loss(prediction, targets, sample_weight)
         return loss, self._link(prediction)
 
     def predict(self, features: Tensor) -> Tensor:
         """The prediction that `evaluate` would judge."""
-        with evaluating(self.network):
+        with evaluating(self.network, self._everything):
             return self._link(self._run(features))
 
     def backward(self, input_grad: bool = False) -> Tensor | None:
@@ -496,14 +497,17 @@ class PoissonLoss(Loss):
 
 
 @contextmanager
-def evaluating(network: Layer) -> Iterator[None]:
-    """Evaluation mode inside, and for each layer the mode it was in after."""
-    modes = [(layer, layer.training) for _, layer in network.named_layers()]
-    network.eval()
+def evaluating(network: Layer, layers: Sequence[Layer] | None = None) -> Iterator[None]:
+    """Evaluation mode inside, and for each layer the mode it was in after. `layers` are all of it, where they are known."""
+    if layers is None:
+        layers = [layer for _, layer in network.named_layers()]
+    modes = [layer.training for layer in layers]
+    for layer in layers:
+        layer.training = False
     try:
         yield
     finally:
-        for layer, mode in modes:
+        for layer, mode in zip(layers, modes, strict=True):
             layer.training = mode
 
 

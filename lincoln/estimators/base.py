@@ -97,6 +97,10 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
         """Note what the labels are like, or see that they are as before."""
 
     @abstractmethod
+    def _refuse_unknown(self, y: np.ndarray) -> Any:
+        """ValueError for labels that are not among those of the training data."""
+
+    @abstractmethod
     def _encode(self, y: np.ndarray) -> Tensor:
         """Labels as targets."""
 
@@ -171,8 +175,8 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
         trainer = self._trainer(examples, held_out, convergence, random, 1 if incremental else int(self.max_iter))
         with self._weights_back_if_it_fails(self._optimizer):
             self._run(trainer)
-        if convergence.best_weights is not None:
-            convergence.best_weights.put_back(self.network_)
+        if self.early_stopping and curves.best_weights is not None:
+            curves.best_weights.put_back(self.network_)
         if not (incremental or trainer.stopping) and trainer.history.epochs == self.max_iter:
             warnings.warn(
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization hasn't "
@@ -245,7 +249,6 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
 
     def _follow_parameters(self) -> None:
         """Parameters may have been set since the last fit, which this one goes on from."""
-        self._loss = self._new_loss(self.network_)
 
     def _move_to(self, device: torch.device) -> None:
         if home(self.network_)[1] != device:
@@ -374,6 +377,9 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
             }
         if "network_" in state:
             state["network_"] = copy.deepcopy(self.network_).to("cpu")
+            state["_curves"] = self._curves.copy()
+            if self._curves.best_weights is not None:
+                state["_curves"].best_weights = self._curves.best_weights.to("cpu")
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:

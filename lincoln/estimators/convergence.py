@@ -30,6 +30,8 @@ class Curves:
         """Epochs in a row that were no better than the best before them, by `tol`."""
         self.seen = 0
         """Examples seen, each as often as it was."""
+        self.best_weights: Weights | None = None
+        """Those with the best score, if a fit was to end with them."""
 
     def copy(self) -> Curves:
         """Another that can grow without this one."""
@@ -42,10 +44,9 @@ class Curves:
 class Convergence(Callback):
     """Stop when for more than `patience` epochs in a row the loss did not fall, or the score not rise, by `tol`.
 
-    With `scored` the validation score is watched, and the weights with the best one are kept in `best_weights`. With an
-    `adaptive` learning rate a fit that would stop goes on with a fifth of it, until it is as low as 1e-6. `rate`, the
-    learning rate after so many examples, sets it after each epoch. Losses are averaged over `outputs` where scikit-learn
-    averages theirs.
+    With `scored` the validation score is watched, and the weights with the best one are kept. With an `adaptive` learning
+    rate a fit that would stop goes on with a fifth of it, until it is as low as 1e-6. `rate`, the learning rate after so
+    many examples, sets it after each epoch. Losses are averaged over `outputs` where scikit-learn averages theirs.
 
     Source: `_fit_stochastic` of scikit-learn's multilayer perceptrons.
     """
@@ -72,7 +73,6 @@ class Convergence(Callback):
         self.adaptive = adaptive
         self.rate = rate
         self.verbose = verbose
-        self.best_weights: Weights | None = None
 
     def train_begin(self, trainer: Trainer) -> None:
         trainer.tally = Account(trainer.loss, self.outputs)
@@ -99,7 +99,7 @@ class Convergence(Callback):
             score = curves.scores[-1]
             curves.idle = curves.idle + 1 if score < curves.best_score + self.tol else 0
             if score > curves.best_score:
-                self.best_weights = Weights.of(trainer.model)
+                curves.best_weights = Weights.of(trainer.model)
         else:
             loss = curves.losses[-1]
             curves.idle = curves.idle + 1 if loss > curves.best_loss - self.tol else 0

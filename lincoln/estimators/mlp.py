@@ -94,6 +94,7 @@ class Perceptron(NetworkEstimator):
             "identity": SquaredError,
             "exp": PoissonLoss,
         }
+        self._made_from = self._design()
         return kinds[self.out_activation_](network, reduction="mean", l2=self.alpha, check_targets=False)
 
     def _new_optimizer(self, network: Layer) -> Optimizer:
@@ -115,20 +116,25 @@ class Perceptron(NetworkEstimator):
             linear.B.copy_(as_tensor("intercepts_", intercept))
         self._show_parameters()
 
+    def _design(self) -> tuple[Any, ...]:
+        """The parameters that network and loss are made from."""
+        return (*self._sizes(), self.activation, self.dropout, self.alpha, getattr(self, "loss", None))
+
     def _follow_parameters(self) -> None:
-        layers = self._layers(self.n_outputs_)
-        if repr(layers) != repr(self.network_):
-            units = [self.n_features_in_, *self._sizes(), self.n_outputs_]
-            if [coef.shape for coef in self.coefs_] != list(pairwise(units)):
-                raise ValueError(f"a fit that goes on from the last cannot change hidden_layer_sizes, now {units[1:-1]}")
-            kind, device = home(self.network_)
-            self._rebuild(layers.to(device, kind))
-        super()._follow_parameters()
+        if self._design() == self._made_from:
+            return
+        units = [self.n_features_in_, *self._sizes(), self.n_outputs_]
+        if [coef.shape for coef in self.coefs_] != list(pairwise(units)):
+            raise ValueError(f"a fit that goes on from the last cannot change hidden_layer_sizes, now {units[1:-1]}")
+        kind, device = home(self.network_)
+        self.out_activation_ = self._out_activation()
+        self._rebuild(self._layers(self.n_outputs_).to(device, kind))
 
     def _rebuild(self, layers: Layer) -> None:
         """The same weights in other layers, and the optimizer where it was."""
         _fill(layers, self.coefs_, self.intercepts_)
         self.network_ = layers
+        self._loss = self._new_loss(layers)
         if self._optimizer is not None:
             state, self._optimizer = self._optimizer.state_dict(), self._new_optimizer(layers)
             self._optimizer.load_state_dict(state)
@@ -142,12 +148,20 @@ class Perceptron(NetworkEstimator):
         self._shown = [*self.coefs_, *self.intercepts_]
 
     def _move_to(self, device: torch.device) -> None:
-        super()._move_to(device)
-        self._show_parameters()
+        if home(self.network_)[1] != device:
+            super()._move_to(device)
+            self._show_parameters()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "network_" in state:
+            self._show_parameters()
 
     def _publish(self, history: TrainerRunResult) -> None:
         super()._publish(history)
-        self._show_parameters()
+        first = next(self.network_.parameters())
+        if not hasattr(self, "_shown") or first.device.type != "cpu" or first.data_ptr() != self._shown[0].ctypes.data:
+            self._show_parameters()
 
     # ---- Fitting
 

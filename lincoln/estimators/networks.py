@@ -58,6 +58,9 @@ class TemplateEstimator(NetworkEstimator):
                 f"a function that makes a network for any number of outputs"
             )
 
+    def _follow_parameters(self) -> None:
+        self._loss = self._new_loss(self.network_)
+
     def _new_optimizer(self, network: Layer) -> Optimizer:
         make = self.optimizer if self.lr is None else partial(self.optimizer, lr=self.lr)
         return bind_optimizer(make, network)

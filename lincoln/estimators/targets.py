@@ -78,20 +78,25 @@ class ClassifierPart(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
             self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
             return
-        found = unique_labels(y)
+        found = self._refuse_unknown(y)
         if self.warm_start and set(found) != set(self.classes_):
             raise ValueError(
                 f"warm_start can only be used where `y` has the same classes as in the previous call to fit. Previously "
                 f"got {self.classes_}, `y` has {found}"
             )
+
+    def _refuse_unknown(self, y: Any) -> np.ndarray:
+        """The labels that there are. ValueError if one is not among those of the training data."""
+        found: np.ndarray = unique_labels(y)
         if len(np.setdiff1d(found, self.classes_, assume_unique=True)):
             raise ValueError(
                 f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {found}."
             )
+        return found
 
     @property
     def _kind(self) -> str:
-        """ "binary", "multiclass" or "multilabel-indicator"."""
+        """What scikit-learn calls these labels: binary, multiclass or multilabel-indicator."""
         return str(self._label_binarizer.y_type_)
 
     def _encode(self, y: Any) -> Tensor:
@@ -179,6 +184,9 @@ class RegressorPart(RegressorMixin, NetworkEstimator):  # type: ignore[misc]
         return targets.unsqueeze(-1) if targets.dim() == 1 else targets
 
     def _learn_labels(self, y: np.ndarray, incremental: bool) -> None:
+        pass
+
+    def _refuse_unknown(self, y: np.ndarray) -> None:
         pass
 
     def _outputs_for(self, targets: Tensor) -> int:
