@@ -223,24 +223,22 @@ class Adam(Optimizer):
         if self.amsgrad:
             s = torch.maximum(self.largest, s, out=self.largest)
         c = math.sqrt(1 - b2**self.steps)  # sqrt(s') + eps = (sqrt(s) + c eps) / c
-        w.addcdiv_(self.mean, s.sqrt().add_(c * self.eps), value=-self.lr * c / (1 - b1**self.steps))
+        w.addcdiv_(self.mean, s.sqrt().add_(self._beside_root(c)), value=-self.lr * c / (1 - b1**self.steps))
+
+    def _beside_root(self, c: float) -> float:
+        """What is added to the root of s, which is c times that of s'."""
+        return c * self.eps
 
 
 class AdamHat(Adam):
-    """Adam with its corrections in the step, w <- w - lr sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(s) + eps): one pass fewer.
+    """Adam with eps beside the root of s itself: w <- w - lr sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(s) + eps).
 
-    So `eps` stands beside the root of the uncorrected s, and in the first steps weighs more than Adam's. As in scikit-learn
-    and Keras; Kingma and Ba (2015), end of section 2, where this eps wears a hat.
+    So eps weighs more than Adam's in the first steps. As in scikit-learn and Keras; Kingma and Ba (2015), end of section 2,
+    where this eps wears a hat.
     """
 
-    def _descend(self, w: Tensor, g: Tensor) -> None:
-        b1, b2 = self.betas
-        self.mean.lerp_(g, 1 - b1)
-        s = self.square.mul_(b2).addcmul_(g, g, value=1 - b2)
-        if self.amsgrad:
-            s = torch.maximum(self.largest, s, out=self.largest)
-        rate = self.lr * math.sqrt(1 - b2**self.steps) / (1 - b1**self.steps)
-        w.addcdiv_(self.mean, s.sqrt().add_(self.eps), value=-rate)
+    def _beside_root(self, c: float) -> float:
+        return self.eps
 
 
 class AdamW(Adam):
