@@ -41,13 +41,14 @@ from lincoln.layers import (
 from lincoln.losses import MSE, CrossEntropy, LogLoss, Loss, PoissonLoss, SquaredError
 from lincoln.metrics import accuracy
 from lincoln.models import Classifier, Regressor
-from lincoln.optim import SGD, Adam, AdamW, Optimizer
+from lincoln.optim import SGD, Adam, AdamHat, AdamW, Momentum, Optimizer
 from lincoln.trainer import Trainer
 
 __all__ = [
     "MSE",
     "SGD",
     "Adam",
+    "AdamHat",
     "AdamW",
     "Callback",
     "Classifier",
@@ -64,6 +65,7 @@ __all__ = [
     "Linear",
     "LogLoss",
     "Loss",
+    "Momentum",
     "Optimizer",
     "PoissonLoss",
     "ReLU",

@@ -86,8 +86,9 @@ class Loss(ABC):
             self._refuse_unbounded()
         network.name_layers()
         self._saved: Tensor | None = None  # dL/dprediction of the forward that awaits its backward
-        self._share: float | Tensor | None = None  # the penalty's factor in the forward that awaits its backward
+        self._pull: float | Tensor = 0.0  # what W is multiplied by in the penalty's gradient
         self._penalty = L2Penalty(network)
+        self._squares: float | Tensor = 0.0
         self._formulas_checked = False  # once is enough: formulas do not change their shapes
         self._everything = [layer for _, layer in network.named_layers()]
         self._watched = [layer for top in self._layers for _, layer in top.named_layers()]
@@ -194,8 +195,8 @@ class Loss(ABC):
                     f"with loss.predict(features)"
                 )
         at_features = self._through_network(gradient, input_grad)
-        if self._share is not None:
-            self._penalty.add_gradient(self._share)
+        if isinstance(self._pull, Tensor) or self._pull:
+            self._penalty.add_gradient(self._pull)
         return at_features
 
     def _through_network(self, gradient: Tensor, input_grad: bool) -> Tensor | None:
@@ -230,6 +231,23 @@ class Loss(ABC):
         return self.link()._forward(prediction) if self._on_logits and self.link is not None else prediction
 
     def _loss(self, prediction: Tensor, targets: Tensor, sample_weight: Tensor | None) -> Tensor:
+        value, gradient = self._formulas(prediction, targets)
+        share = self._share(prediction, sample_weight)
+        if sample_weight is None:
+            weight: Tensor | float = share
+            total = torch.sum(value) * share if share != 1 else torch.sum(value)
+        else:
+            weight = sample_weight.to(prediction.dtype).reshape(-1) * share  # (n,)
+            total = torch.sum(value * _spread(weight, value))
+        if gradient is None:
+            return total
+        self._saved = gradient * _spread(weight, gradient) if sample_weight is not None or share != 1 else gradient
+        self._forwards = [layer._shapes if layer.training else None for layer in self._watched]
+        self._pull = share * self.l2 if self.l2 and self.penalized else 0.0
+        return self._with_penalty(total) if self.l2 and self.penalized else total
+
+    def _formulas(self, prediction: Tensor, targets: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Value and, in training, gradient of each example."""
         try:
             target = self.match(prediction, targets)
             if self.check_targets and not torch.compiler.is_compiling():
@@ -244,46 +262,23 @@ class Loss(ABC):
             raise
         except (RuntimeError, TypeError, AttributeError) as error:
             raise self._explain(error, prediction, targets) from error
-        weight = self._weight(prediction, sample_weight)
-        if isinstance(weight, Tensor):
-            value = value * _spread(weight, value)
-        total = torch.sum(value)
-        if isinstance(weight, float):
-            total = total * weight
-        if gradient is not None:
-            self._saved = gradient if weight is None else gradient * _spread(weight, gradient)
-            self._forwards = [layer._shapes if layer.training else None for layer in self._watched]
-            self._share = self.l2 / self._divisor(prediction, sample_weight) if self.l2 and self.penalized else None
-            if self._share is not None:
-                total = self._with_penalty(total, self._share)
-        return total
+        return value, gradient
 
-    def _with_penalty(self, total: Tensor, share: float | Tensor) -> Tensor:
+    def _with_penalty(self, total: Tensor) -> Tensor:
         self._squares = squares = self._penalty.squares()
-        return total + squares * (share / 2) if isinstance(share, Tensor) else torch.add(total, squares, alpha=share / 2)
+        half = self._pull / 2
+        return total + squares * half if isinstance(half, Tensor) else torch.add(total, squares, alpha=half)
 
     @property
     def penalty(self) -> Tensor | float:
         """What the penalty has added to the last loss in training."""
-        return 0.0 if self._share is None else self._squares * (self._share / 2)
+        return self._squares * (self._pull / 2)
 
-    def _divisor(self, prediction: Tensor, sample_weight: Tensor | None) -> float | Tensor:
-        """What the sum over examples is divided by."""
-        examples = prediction.shape[:-1]
-        if self.reduction == "sum":
-            return 1.0
-        if sample_weight is None:
-            return max(examples.numel(), 1)
-        total = sample_weight.sum().to(prediction.dtype) * examples[1:].numel()
-        return torch.where(total > 0, total, torch.inf)  # a batch of weight 0 has loss 0
-
-    def _weight(self, prediction: Tensor, sample_weight: Tensor | None) -> Tensor | float | None:
-        """What each example's loss is multiplied by: (n, 1, ...), one number for all, or None for 1."""
-        if sample_weight is None and self.reduction == "sum":
-            return None
+    def _share(self, prediction: Tensor, sample_weight: Tensor | None) -> float | Tensor:
+        """What the sum over examples is multiplied by: 1, or one over the sum of their weights."""
         examples = prediction.shape[:-1]
         if sample_weight is None:
-            return 1.0 / max(examples.numel(), 1)
+            return 1.0 if self.reduction == "sum" else 1.0 / max(examples.numel(), 1)
         if not isinstance(sample_weight, Tensor):
             raise MatchError(
                 f"{type(self).__name__}: sample_weight is a {type(sample_weight).__name__}, wanted a torch.Tensor"
@@ -293,8 +288,10 @@ class Loss(ABC):
                 f"{type(self).__name__}: sample_weight has shape {tuple(sample_weight.shape)}, wanted one weight for each "
                 f"of {examples[0]} examples"
             )
-        weight = sample_weight.to(prediction.dtype).reshape(-1)
-        return weight / self._divisor(prediction, sample_weight)
+        if self.reduction == "sum":
+            return 1.0
+        total = sample_weight.sum().to(prediction.dtype) * examples[1:].numel()
+        return 1 / torch.where(total > 0, total, torch.inf)  # a batch of weight 0 has loss 0
 
     def _check_formulas(self, value: Tensor, gradient: Tensor | None, prediction: Tensor) -> None:
         if value.shape not in (prediction.shape, prediction.shape[:-1]):
