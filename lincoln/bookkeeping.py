@@ -67,7 +67,9 @@ class Weights:
     @classmethod
     def of(cls, network: Layer) -> Self:
         """A copy of what the network holds now."""
-        return cls(network.flatten()[0].clone(), {path: tensor.clone() for path, tensor in network.named_buffers()})
+        with torch.inference_mode(False):
+            buffers = {path: tensor.clone() for path, tensor in network.named_buffers()}
+            return cls(network.flatten()[0].clone(), buffers)
 
     def to(self, device: str) -> Self:
         """A copy there."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from lincoln.errors import ArgumentError, DataError
 
+_quiet = threading.Lock()  # warnings are the whole process's
 _CHUNK = 2**22  # numbers looked at in one go, so that data larger than memory can be checked
 
 
@@ -18,16 +20,16 @@ def as_tensor(name: str, data: Any) -> Tensor:
     """`data` as a tensor, without a copy where there need be none. DataError if it is not numbers."""
     if isinstance(data, Tensor):
         return data.detach()
-    if isinstance(data, np.memmap):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a read-only map is not writable, and nobody here writes to it
-            return torch.from_numpy(data)
     array = np.asarray(data)
     if array.dtype.kind not in "biuf":
         raise DataError(f"{name}: dtype {array.dtype} holds no real numbers; encode or drop such columns")
-    if not array.flags.writeable or any(stride < 0 for stride in array.strides) or not array.dtype.isnative:
+    if any(stride < 0 for stride in array.strides) or not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="), order="C", copy=True)
-    return torch.from_numpy(array)
+    if array.flags.writeable:
+        return torch.from_numpy(array)
+    with _quiet, warnings.catch_warnings():  # torch warns that a memory map, say, is not writable: nobody here writes to it
+        warnings.simplefilter("ignore")
+        return torch.from_numpy(array)
 
 
 def to_numpy(tensor: Tensor) -> np.ndarray:

@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -214,6 +214,10 @@ class Loss(ABC):
 
     def __repr__(self) -> str:
         return type(self).__name__
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy or pickle awaits no backward."""
+        return vars(self) | {"_saved": None, "_forwards": [], "_squares": 0.0}
 
     # ---- The machinery
 

@@ -6,7 +6,7 @@ import inspect
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -51,6 +51,13 @@ class Optimizer(ABC):
     def vectors(self) -> dict[str, Tensor]:
         """The vectors it remembers, by name; none before the first step."""
         return {name: getattr(self, name) for name in self.memory if hasattr(self, name)}
+
+    def to(self, device: torch.device | str) -> Self:
+        """Move what it remembers; by itself that follows the network at the next step."""
+        with torch.inference_mode(False):
+            vars(self).update({name: vector.to(device) for name, vector in self.vectors().items()})
+        self._bound = None
+        return self
 
     def state_dict(self) -> dict[str, Any]:
         """A copy of what it remembers: `steps`, `lr`, and its vectors, which are absent before the first step."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -36,6 +38,9 @@ class L2Penalty:
             g.addcmul_(self._only_weights, factor)
         else:
             g.add_(self._only_weights, alpha=factor)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"network": self.network, "_bound": None}
 
     def _weights(self) -> list[Tensor]:
         return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -11,16 +12,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
+_one_at_a_time = threading.RLock()
+
 
 @contextmanager
 def seeded(seed: int | None) -> Iterator[None]:
     """Random numbers of torch, numpy and Python start from `seed` inside, and go on outside as if none had been drawn.
 
     With None nothing is changed: numbers come from where they stand, and `torch.manual_seed` before makes them repeatable.
+    The generators belong to the whole process, so of several threads that seed them one waits for another.
     """
     if seed is None:
         yield
         return
+    with _one_at_a_time:
+        yield from _seeded(seed)
+
+
+def _seeded(seed: int) -> Iterator[None]:
     numpys, pythons = np.random.get_state(), random.getstate()
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,19 +15,44 @@ _WORTH_SHARING = 2**23
 64-100-10 network at 200 examples took 1.4 to 6 times as long on two threads as on one (float64, 2 cores)."""
 
 
+_lock = threading.Lock()
+_running = 0
+_before = 1
+
+
 @contextmanager
 def threads_for(network: Layer, examples: int) -> Iterator[None]:
     """One thread inside, if the products of a step on so many examples are too small to share; else as many as there are.
 
-    Only networks of linear layers are judged. torch's own setting is put back at the end.
+    Only networks of linear layers are judged. torch's own setting is put back at the end; where runs overlap, which are
+    in Python threads of their own, it is the one before the first of them.
     """
-    threads = torch.get_num_threads()
-    if _largest_product(network, examples) < _WORTH_SHARING:
-        torch.set_num_threads(1)
+    if _largest_product(network, examples) >= _WORTH_SHARING:
+        yield
+        return
+    before = _enter()
     try:
         yield
     finally:
-        torch.set_num_threads(threads)
+        _leave(before)
+
+
+def _enter() -> int:
+    """One thread from here on. Returns how many there were when no run had that."""
+    global _running, _before
+    with _lock:
+        if _running == 0:
+            _before = torch.get_num_threads()
+        _running += 1
+        torch.set_num_threads(1)
+        return _before
+
+
+def _leave(before: int) -> None:
+    global _running
+    with _lock:
+        _running -= 1
+        torch.set_num_threads(before)  # torch has it for this thread, and for threads yet to come
 
 
 def _largest_product(network: Layer, examples: int) -> float:

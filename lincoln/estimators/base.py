@@ -37,6 +37,7 @@ from lincoln.models import chosen_device
 from lincoln.optim import Optimizer
 from lincoln.trainer import Trainer
 
+_FITTED = ("network_", "_loss", "_optimizer", "_curves")
 _CHUNK = 65536  # examples predicted at a time
 _SPARSE = 0.05  # the share of entries up to which sparse products are faster than dense ones
 _NOT_FINITE = (
@@ -97,7 +98,7 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
         """Note what the labels are like, or see that they are as before."""
 
     @abstractmethod
-    def _refuse_unknown(self, y: np.ndarray) -> Any:
+    def _refuse_unknown(self, y: np.ndarray) -> None:
         """ValueError for labels that are not among those of the training data."""
 
     @abstractmethod
@@ -143,7 +144,7 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
         random = check_random_state(self.random_state)
         if goes_on:
             self._bring_up_to_date()
-            self._move_to(chosen_device(self.device))
+            self._move_to(chosen_device(self.device), _dtype(self.dtype))
             self._follow_parameters()
         else:
             self._begin(X, targets, random)
@@ -227,8 +228,8 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
         self.n_iter_ = history.epochs
         self.t_ = curves.seen
         self.loss_curve_ = curves.losses
-        self.loss_ = curves.losses[-1] if curves.losses else np.nan
-        self.best_loss_ = None if scored else curves.best_loss
+        self.loss_ = curves.losses[-1] if curves.losses else np.float64(np.nan)
+        self.best_loss_ = None if scored else np.float64(curves.best_loss)
         self.validation_loss_curve_ = curves.validation_losses or None
         self.validation_scores_ = curves.scores or None
         self.best_validation_score_ = curves.best_score if curves.scores else None
@@ -250,9 +251,9 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
     def _follow_parameters(self) -> None:
         """Parameters may have been set since the last fit, which this one goes on from."""
 
-    def _move_to(self, device: torch.device) -> None:
-        if home(self.network_)[1] != device:
-            self.network_.to(device)
+    def _move_to(self, device: torch.device, dtype: torch.dtype | None = None) -> None:
+        if home(self.network_) != (dtype or home(self.network_)[0], device):
+            self.network_.to(device, dtype)
 
     # ---- Data and settings
 
@@ -261,11 +262,9 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
         by_class = self._class_weights(y, incremental)
         if by_class is not None:
             weights = by_class if weights is None else weights * by_class
-        if weights is None:
-            return None
-        if weights.min() < 0 or not weights.any():
-            raise ValueError("Negative values in sample_weight or class_weight, or nothing but zeros; wanted 0 or more")
-        return as_tensor("sample_weight", weights)
+        if weights is not None and weights.min() < 0:
+            raise ValueError("Negative values in sample_weight or class_weight; wanted 0 or more")
+        return None if weights is None else as_tensor("sample_weight", weights)
 
     def _split(self, examples: Examples, random: RandomState) -> tuple[Examples, Examples | None]:
         """What to train on, and what to hold out for scores, if anything."""
@@ -279,9 +278,7 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
             test_size=self.validation_fraction,
             stratify=self._strata(examples.targets),
         )
-        if len(rows[1]) < 2:
-            raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
-        return examples[rows[0]], examples[rows[1]]
+        return examples[rows[0]], _of_two_or_more(examples[rows[1]])
 
     def _held_out(self) -> Examples:
         """`validation_data` as examples."""
@@ -291,10 +288,11 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
             )
         X, y, *weights = self.validation_data
         X, y = self._validated(X, y, reset=False)
-        self._learn_labels(y, incremental=True)
-        return Examples(
+        self._refuse_unknown(y)
+        held_out = Examples(
             X, self._matched(self._encode(y)), self._weights(X, y, weights[0] if weights else None, incremental=False)
         )
+        return _of_two_or_more(held_out)
 
     def _metric(self, held_out: Examples) -> Any:
         def score(targets: Tensor, predictions: Tensor) -> float:
@@ -365,21 +363,17 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
             raise
 
     def __getstate__(self) -> dict[str, Any]:
-        """On the CPU, so that what was fitted on a GPU can be loaded where there is none."""
+        """What was fitted comes along on the CPU, so that it can be loaded where there is no GPU."""
         if hasattr(self, "network_"):
             self._bring_up_to_date()
         state: dict[str, Any] = dict(super().__getstate__())
-        state.pop("_loss", None)
-        if state.get("_optimizer") is not None:
-            remembered = state["_optimizer"].state_dict()
-            state["_optimizer"] = {
-                name: value.cpu() if isinstance(value, Tensor) else value for name, value in remembered.items()
-            }
         if "network_" in state:
-            state["network_"] = copy.deepcopy(self.network_).to("cpu")
-            state["_curves"] = self._curves.copy()
-            if self._curves.best_weights is not None:
-                state["_curves"].best_weights = self._curves.best_weights.to("cpu")
+            state |= copy.deepcopy({name: state[name] for name in _FITTED})  # together: they share the network
+            state["network_"].to("cpu")
+            if state["_optimizer"] is not None:
+                state["_optimizer"].to("cpu")
+            if state["_curves"].best_weights is not None:
+                state["_curves"].best_weights = state["_curves"].best_weights.to("cpu")
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -387,11 +381,12 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
         if "network_" in state:
             with suppress(ArgumentError):  # back on the GPU, if there is one here
                 self._move_to(chosen_device(self.device))
-            self._loss = self._new_loss(self.network_)
-            remembered, self._optimizer = state.get("_optimizer"), None
-            if remembered is not None:
-                self._optimizer = self._new_optimizer(self.network_)
-                self._optimizer.load_state_dict(remembered)
+
+
+def _of_two_or_more(held_out: Examples) -> Examples:
+    if len(held_out) < 2:
+        raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
+    return held_out
 
 
 def arguments(scope: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from copy import copy
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from lincoln.bookkeeping import Tally, Weights
@@ -79,7 +80,7 @@ class Convergence(Callback):
 
     def epoch_end(self, trainer: Trainer) -> None:
         curves, history = self.curves, trainer.history
-        curves.losses.append(history.losses[-1])
+        curves.losses.append(np.float64(history.losses[-1]))  # a float with numpy's methods, as in scikit-learn
         self._say(f"Iteration {len(history.losses)}, loss = {history.losses[-1]:.8f}")
         if history.val_losses:
             curves.validation_losses.append(history.val_losses[-1] / self.outputs)

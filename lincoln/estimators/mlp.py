@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -57,8 +58,10 @@ class Perceptron(NetworkEstimator):
     def _sizes(self) -> list[int]:
         given = self.hidden_layer_sizes
         sizes = list(given) if hasattr(given, "__iter__") else [given]
-        if not all(isinstance(size, Integral) and int(size) > 0 for size in sizes):
-            raise InvalidParameterError(f"hidden_layer_sizes must be > 0, got {sizes}; wanted integers.")
+        if not all(isinstance(size, Integral) and not isinstance(size, bool) for size in sizes):
+            raise InvalidParameterError(f"hidden_layer_sizes must be integers, got {sizes}.")
+        if not all(int(size) > 0 for size in sizes):
+            raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
         return sizes
 
     def _layers(self, outputs: int) -> Sequential:
@@ -85,7 +88,12 @@ class Perceptron(NetworkEstimator):
             intercepts.append(random.uniform(-bound, bound, fan_out))
         _fill(network, coefs, intercepts)
         self.n_layers_ = len(units)
+        self._made_from = self._design()
         return network
+
+    def _begin(self, X: Any, targets: Tensor, random: RandomState) -> None:
+        super()._begin(X, targets, random)
+        self._show_parameters()
 
     def _new_loss(self, network: Layer) -> Loss:
         kinds: dict[str, type[Loss]] = {
@@ -94,7 +102,6 @@ class Perceptron(NetworkEstimator):
             "identity": SquaredError,
             "exp": PoissonLoss,
         }
-        self._made_from = self._design()
         return kinds[self.out_activation_](network, reduction="mean", l2=self.alpha, check_targets=False)
 
     def _new_optimizer(self, network: Layer) -> Optimizer:
@@ -105,16 +112,17 @@ class Perceptron(NetworkEstimator):
     def _bring_up_to_date(self) -> None:
         """Take in coefficients that were assigned (`mlp.coefs_ = ...`) instead of written in place."""
         given = [*self.coefs_, *self.intercepts_]
-        if len(given) == len(self._shown) and all(a is b for a, b in zip(given, self._shown, strict=True)):
-            return
-        wanted = [np.shape(array) for array in self._shown]
-        found = [np.shape(array) for array in given]
-        if found != wanted:
-            raise ValueError(f"coefs_ and intercepts_ have shapes {found}; the network's are {wanted}")
-        for linear, coef, intercept in zip(_linears(self.network_), self.coefs_, self.intercepts_, strict=True):
-            linear.W.copy_(as_tensor("coefs_", coef))
-            linear.B.copy_(as_tensor("intercepts_", intercept))
-        self._show_parameters()
+        if len(given) != len(self._shown) or any(a is not b for a, b in zip(given, self._shown, strict=True)):
+            wanted = [np.shape(array) for array in self._shown]
+            found = [np.shape(array) for array in given]
+            if found != wanted:
+                raise ValueError(f"coefs_ and intercepts_ have shapes {found}; the network's are {wanted}")
+            for linear, coef, intercept in zip(_linears(self.network_), self.coefs_, self.intercepts_, strict=True):
+                linear.W.copy_(as_tensor("coefs_", coef))
+                linear.B.copy_(as_tensor("intercepts_", intercept))
+            self._show_parameters()
+        elif self._moved():
+            self._show_parameters()
 
     def _design(self) -> tuple[Any, ...]:
         """The parameters that network and loss are made from."""
@@ -131,26 +139,34 @@ class Perceptron(NetworkEstimator):
         self._rebuild(self._layers(self.n_outputs_).to(device, kind))
 
     def _rebuild(self, layers: Layer) -> None:
-        """The same weights in other layers, and the optimizer where it was."""
+        """The same weights in other layers; the optimizer goes on with them."""
         _fill(layers, self.coefs_, self.intercepts_)
         self.network_ = layers
         self._loss = self._new_loss(layers)
+        self._made_from = self._design()
         if self._optimizer is not None:
-            state, self._optimizer = self._optimizer.state_dict(), self._new_optimizer(layers)
+            state, self._optimizer = self._optimizer.state_dict(), copy(self._optimizer)
+            self._optimizer.network = layers
             self._optimizer.load_state_dict(state)
         self._show_parameters()
 
     def _show_parameters(self) -> None:
         """`coefs_` and `intercepts_`: on the CPU the network's own memory, elsewhere copies that cannot be written to."""
+        self.network_.flatten()  # from here on their memory stays where it is
         linears = _linears(self.network_)
         self.coefs_ = [_shown(linear.W) for linear in linears]
         self.intercepts_ = [_shown(linear.B)[0] for linear in linears]
         self._shown = [*self.coefs_, *self.intercepts_]
+        self._address = linears[0].W.data_ptr()
 
-    def _move_to(self, device: torch.device) -> None:
-        if home(self.network_)[1] != device:
-            super()._move_to(device)
-            self._show_parameters()
+    def _moved(self) -> bool:
+        """Whether the network lies elsewhere since its parameters were shown, as after `network_.to(...)`."""
+        return _linears(self.network_)[0].W.data_ptr() != self._address
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what is shown of the network."""
+        hidden = ("coefs_", "intercepts_", "_shown", "_address")
+        return {name: value for name, value in super().__getstate__().items() if name not in hidden}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -159,8 +175,7 @@ class Perceptron(NetworkEstimator):
 
     def _publish(self, history: TrainerRunResult) -> None:
         super()._publish(history)
-        first = next(self.network_.parameters())
-        if not hasattr(self, "_shown") or first.device.type != "cpu" or first.data_ptr() != self._shown[0].ctypes.data:
+        if self._moved() or home(self.network_)[1].type != "cpu":
             self._show_parameters()
 
     # ---- Fitting
@@ -197,7 +212,7 @@ class Perceptron(NetworkEstimator):
             )
         self.network_.eval()
         self.n_iter_ = _check_optimize_result("lbfgs", result, self.max_iter)
-        self.loss_ = averaged(result.fun, float(self._loss.penalty), self._averaged_outputs())
+        self.loss_ = np.float64(averaged(result.fun, float(self._loss.penalty), self._averaged_outputs()))
         self.t_ = self._curves.seen
         self.history_ = TrainerRunResult([self.loss_], steps=result.nit, stopped=str(result.message))
         self._show_parameters()

@@ -41,6 +41,9 @@ class TemplateEstimator(NetworkEstimator):
         "schedule": [None, Schedule],
     }
 
+    _scheduled: bool = False
+    """Whether the last fit had a schedule, which has left its mark on the learning rate."""
+
     def _new_network(self, features: Tensor, outputs: int, random: RandomState) -> Layer:
         made = self.network if isinstance(self.network, Layer) else self.network(outputs)
         if not isinstance(made, Layer):
@@ -48,6 +51,8 @@ class TemplateEstimator(NetworkEstimator):
         network = copy.deepcopy(made).to(features.device, features.dtype)
         with seeded(int(random.randint(2**31))), torch.inference_mode():
             self.n_outputs_ = network.eval()(features).shape[-1]
+        if next(network.parameters(), None) is None:
+            raise ArgumentError(f"network: {made!r} has no parameters, so there is nothing to learn")
         self._refuse_outputs(outputs)
         return network
 
@@ -73,8 +78,9 @@ class TemplateEstimator(NetworkEstimator):
         assert self._optimizer is not None
         if self._optimizer.steps == 0:
             self._first_lr = self._optimizer.lr
-        elif self.schedule is not None:
+        elif self.schedule is not None or self._scheduled:
             self._optimizer.lr = self._first_lr
+        self._scheduled = self.schedule is not None
         trainer = super()._trainer(*given)
         trainer.history.steps = self._optimizer.steps
         return trainer
@@ -184,7 +190,10 @@ class NetworkRegressor(RegressorPart, TemplateEstimator):
 
 def _averaged(make: Callable[[Layer], Loss], network: Layer) -> Loss:
     """The loss that `make` makes, averaged over examples; on logits where the network leaves the loss's link out."""
-    if getattr(make, "link", None) is not None and isinstance(_last(network), Linear):
+    kind: Any = make
+    while isinstance(kind, partial):
+        kind = kind.func
+    if getattr(kind, "link", None) is not None and isinstance(_last(network), Linear):
         make = partial(make, from_logits=True)  # type: ignore[call-arg]  # only a Loss class has a link
     loss = bind_loss(make, network)
     loss.reduction = "mean"

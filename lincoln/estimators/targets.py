@@ -78,21 +78,22 @@ class ClassifierPart(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
             self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
             return
-        found = self._refuse_unknown(y)
+        found = unique_labels(y)
         if self.warm_start and set(found) != set(self.classes_):
             raise ValueError(
                 f"warm_start can only be used where `y` has the same classes as in the previous call to fit. Previously "
                 f"got {self.classes_}, `y` has {found}"
             )
+        self._refuse_others(found)
 
-    def _refuse_unknown(self, y: Any) -> np.ndarray:
-        """The labels that there are. ValueError if one is not among those of the training data."""
-        found: np.ndarray = unique_labels(y)
+    def _refuse_unknown(self, y: Any) -> None:
+        self._refuse_others(unique_labels(y))
+
+    def _refuse_others(self, found: np.ndarray) -> None:
         if len(np.setdiff1d(found, self.classes_, assume_unique=True)):
             raise ValueError(
                 f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {found}."
             )
-        return found
 
     @property
     def _kind(self) -> str:
@@ -102,7 +103,9 @@ class ClassifierPart(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
     def _encode(self, y: Any) -> Tensor:
         if self._kind == "multilabel-indicator":
             indicators = self._label_binarizer.transform(y)
-            return torch.from_numpy((indicators.toarray() if issparse(indicators) else indicators).astype(np.float64))
+            return torch.from_numpy(
+                (indicators.toarray() if issparse(indicators) else indicators).astype(bool).astype(np.float64)
+            )
         return torch.from_numpy(np.searchsorted(self.classes_, y))
 
     def _outputs_for(self, targets: Tensor) -> int:
@@ -180,7 +183,7 @@ class RegressorPart(RegressorMixin, NetworkEstimator):  # type: ignore[misc]
     def _encode(self, y: np.ndarray) -> Tensor:
         if y.dtype.kind not in "biuf":
             raise TypeError(f"y has dtype {y.dtype}; a regressor's targets are numbers")
-        targets = as_tensor("y", y)
+        targets = as_tensor("y", y.astype(np.float64) if y.dtype.kind == "f" and y.dtype.itemsize > 8 else y)
         return targets.unsqueeze(-1) if targets.dim() == 1 else targets
 
     def _learn_labels(self, y: np.ndarray, incremental: bool) -> None:
