@@ -1,5 +1,7 @@
 """Neural networks on raw torch tensors, every gradient written by hand."""
 
+from types import ModuleType
+
 from lincoln import (
     callbacks,
     checkpoint,
@@ -103,3 +105,12 @@ __all__ = [
     "summary",
     "trainer",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """`lincoln.estimators`, loaded when asked for: it brings scikit-learn."""
+    if name != "estimators":
+        raise AttributeError(f"module 'lincoln' has no attribute {name!r}")
+    import lincoln.estimators
+
+    return lincoln.estimators

@@ -22,7 +22,8 @@ def minimize(
 ) -> scipy.optimize.OptimizeResult:
     """Lower `loss` on these examples, all at once, until no entry of its gradient is larger than `tol`.
 
-    At most `max_iter` iterations and `max_fun` evaluations. The network, which must be built, ends at the best weights
+    It ends, too, when the loss falls by less than 2e-9 of itself, and after `max_iter` iterations or `max_fun` evaluations
+    (those of the iteration under way are made). The network, which must be built, ends at the best weights
     found, with their gradients; what scipy says of the search is returned: `fun` the loss, `nit` the iterations, `nfev`
     the evaluations, `success` and `message`. The line search compares losses that differ little, so float64 serves better
     than float32. Liu and Nocedal (1989); `scipy.optimize.minimize(method="L-BFGS-B")`.
