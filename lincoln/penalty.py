@@ -33,7 +33,7 @@ class L2Penalty:
 
     def add_gradient(self, factor: float | Tensor) -> None:
         """dL/dW <- dL/dW + factor W, with the W of the last `squares`."""
-        _, g = self.network.flatten()
+        _, g = self.network.flatten()  # which takes in gradients that layers have assigned
         if isinstance(factor, Tensor):
             g.addcmul_(self._only_weights, factor)
         else:

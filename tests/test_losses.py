@@ -545,6 +545,17 @@ def test_no_penalty_in_evaluation():
     assert torch.equal(loss(x, y), value)
 
 
+def test_the_penalty_counts_where_a_layer_assigns_its_gradients():
+    class Assigning(Linear):
+        def _backward(self, output_grad):
+            self.grad["W"], self.grad["B"] = self.saved.t() @ output_grad, output_grad.sum(0, keepdim=True)
+            return output_grad @ self.W.t()
+
+    assert lnc.check_gradients(
+        lnc.MSE(Sequential(Assigning(3), Tanh(), Assigning(1)), l2=2.0), torch.randn(4, 5), torch.randn(4, 1)
+    )
+
+
 @pytest.mark.parametrize("l2", [-1, float("nan"), float("inf")])
 def test_penalties_that_are_none(l2):
     with pytest.raises(ArgumentError, match="MSE: l2 is .* wanted 0 or more"):
