@@ -86,7 +86,7 @@ class Loss(ABC):
             self._refuse_unbounded()
         network.name_layers()
         self._saved: Tensor | None = None  # dL/dprediction of the forward that awaits its backward
-        self._pull: float | Tensor = 0.0  # what W is multiplied by in the penalty's gradient
+        self._pull: float | Tensor | None = None  # what W is multiplied by in the penalty's gradient, if there is one
         self._penalty = L2Penalty(network)
         self._squares: float | Tensor = 0.0
         self._formulas_checked = False  # once is enough: formulas do not change their shapes
@@ -194,17 +194,14 @@ class Loss(ABC):
                     f"another's. Compute the loss again; look at predictions in evaluation mode (network.eval()), or "
                     f"with loss.predict(features)"
                 )
-        at_features = self._through_network(gradient, input_grad)
-        if isinstance(self._pull, Tensor) or self._pull:
-            self._penalty.add_gradient(self._pull)
-        return at_features
-
-    def _through_network(self, gradient: Tensor, input_grad: bool) -> Tensor | None:
         for layer in self._layers[:0:-1]:
             gradient = layer.backward(gradient)  # type: ignore[assignment]  # asked for, so never None
-        if not self._layers:
-            return gradient if input_grad else None
-        return self._layers[0].backward(gradient, input_grad)
+        at_features = gradient if input_grad else None
+        if self._layers:
+            at_features = self._layers[0].backward(gradient, input_grad)
+        if self._pull is not None:
+            self._penalty.add_gradient(self._pull)
+        return at_features
 
     def decide(self, prediction: Tensor) -> Tensor:
         """Classes from predicted probabilities: p >= 1/2 for a sigmoid link, the likeliest for a softmax."""
@@ -247,8 +244,8 @@ class Loss(ABC):
             return total
         self._saved = gradient * _spread(weight, gradient) if sample_weight is not None or share != 1 else gradient
         self._forwards = [layer._shapes if layer.training else None for layer in self._watched]
-        self._pull = share * self.l2 if self.l2 and self.penalized else 0.0
-        return self._with_penalty(total) if self.l2 and self.penalized else total
+        self._pull = share * self.l2 if self.l2 and self.penalized else None
+        return total if self._pull is None else self._with_penalty(total, self._pull / 2)
 
     def _formulas(self, prediction: Tensor, targets: Tensor) -> tuple[Tensor, Tensor | None]:
         """Value and, in training, gradient of each example."""
@@ -268,21 +265,20 @@ class Loss(ABC):
             raise self._explain(error, prediction, targets) from error
         return value, gradient
 
-    def _with_penalty(self, total: Tensor) -> Tensor:
+    def _with_penalty(self, total: Tensor, half: float | Tensor) -> Tensor:
         self._squares = squares = self._penalty.squares()
-        half = self._pull / 2
         return total + squares * half if isinstance(half, Tensor) else torch.add(total, squares, alpha=half)
 
     @property
     def penalty(self) -> Tensor | float:
         """What the penalty has added to the last loss in training."""
-        return self._squares * (self._pull / 2)
+        return 0.0 if self._pull is None else self._squares * (self._pull / 2)
 
     def _share(self, prediction: Tensor, sample_weight: Tensor | None) -> float | Tensor:
         """What the sum over examples is multiplied by: 1, or one over the sum of their weights."""
-        examples = prediction.shape[:-1]
         if sample_weight is None:
-            return 1.0 if self.reduction == "sum" else 1.0 / max(examples.numel(), 1)
+            return 1.0 if self.reduction == "sum" else 1.0 / max(prediction.shape[:-1].numel(), 1)
+        examples = prediction.shape[:-1]
         if not isinstance(sample_weight, Tensor):
             raise MatchError(
                 f"{type(self).__name__}: sample_weight is a {type(sample_weight).__name__}, wanted a torch.Tensor"

@@ -144,11 +144,12 @@ class Trainer:
 
     def train_step(self, *batch: Tensor) -> Tensor:
         """One minibatch: forward, backward and, unless more are to be accumulated, an update. Returns its loss."""
-        if self.config.accumulate > 1:
-            self.loss.penalized = not self._micro
+        accumulates = self.config.accumulate > 1
+        if accumulates:
+            self.loss.penalized = not self._micro  # once a step
         loss = self.loss(*batch)
         self.loss.backward()
-        if self.config.accumulate > 1:
+        if accumulates:
             self._add_up(batch)
             if len(self._micro) < self.config.accumulate:
                 return loss
