@@ -12,7 +12,8 @@ from lincoln.layers import Layer, Linear
 
 _WORTH_SHARING = 2**23
 """Multiplications in one product from which a second thread pays. Below it threads wait for each other: a step of a
-64-100-10 network at 200 examples took 1.4 to 6 times as long on two threads as on one (float64, 2 cores)."""
+64-100-10 network at 200 examples took 1.2 times as long on two threads as on one, and 6 times while other programs ran
+(float64, 2 cores)."""
 
 
 _lock = threading.Lock()

@@ -18,6 +18,8 @@ from lincoln.binding import bind_loss, bind_optimizer
 from lincoln.config import TrainerConfig
 from lincoln.errors import ArgumentError, DataError
 from lincoln.estimators.base import NetworkEstimator, arguments
+from lincoln.estimators.batches import Examples
+from lincoln.estimators.convergence import Convergence
 from lincoln.estimators.targets import ClassifierPart, RegressorPart
 from lincoln.layers import Identity, Layer, Linear, Sequential
 from lincoln.losses import MSE, CrossEntropy, LogLoss, Loss
@@ -73,7 +75,9 @@ class TemplateEstimator(NetworkEstimator):
     def _config(self, epochs: int, batch_size: int, seed: int | None) -> TrainerConfig:
         return replace(super()._config(epochs, batch_size, seed), schedule=self.schedule)
 
-    def _trainer(self, *given: Any) -> Trainer:
+    def _trainer(
+        self, examples: Examples, held_out: Examples | None, convergence: Convergence, random: RandomState, epochs: int
+    ) -> Trainer:
         """A schedule goes on where the last `partial_fit` left it."""
         assert self._optimizer is not None
         if self._optimizer.steps == 0:
@@ -81,7 +85,7 @@ class TemplateEstimator(NetworkEstimator):
         elif self.schedule is not None or self._scheduled:
             self._optimizer.lr = self._first_lr
         self._scheduled = self.schedule is not None
-        trainer = super()._trainer(*given)
+        trainer = super()._trainer(examples, held_out, convergence, random, epochs)
         trainer.history.steps = self._optimizer.steps
         return trainer
 

@@ -14,8 +14,9 @@ from lincoln.layers.linear import Linear
 class SparseLinear(Linear):
     """`Linear` for x (n, i) as a CSR tensor, of which only the entries that are there are multiplied; dense x serve too.
 
-    scipy computes both products, x W and dL/dW = x^T G, on the CPU: for 1 % of 20,000 entries a row they take a hundredth
-    of the dense ones. `csr_tensor` makes such an x from a scipy matrix.
+    scipy computes both products, x W and dL/dW = x^T G, on the CPU. At 200 x 20,000 with 1 % of the entries they take a
+    fifth of the time of dense ones for 100 outputs, a fortieth for 10 (float64, one thread). `csr_tensor` makes such an x
+    from a scipy matrix.
     """
 
     transposed = ()  # W lies row by row: an entry of x picks a row
