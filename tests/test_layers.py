@@ -27,6 +27,7 @@ from lincoln.layers import (
     Tanh,
     csr_tensor,
 )
+from lincoln.layers.activations import by_rows
 
 every_layer = pytest.mark.parametrize("case", LAYERS, ids=lambda case: case.name)
 
@@ -941,3 +942,13 @@ def test_sparse_inputs_of_another_width():
 def test_a_csr_tensor_in_the_dtype_asked_for():
     assert csr_tensor(csr_array((2, 5)), torch.float32).dtype == torch.float32
     assert csr_tensor(csr_array((2, 5))).dtype == torch.float64
+
+
+@pytest.mark.parametrize("shape", [(8, 1), (8, 3), (8, 32), (8, 33), (4, 5, 3), (0, 3)])
+@pytest.mark.parametrize("by_columns", [False, True])
+def test_softmax_is_torchs_however_its_input_lies(shape, by_columns):
+    z = 300 * torch.randn(shape, dtype=torch.float64)
+    if by_columns:
+        z = z.mT.contiguous().mT
+    torch.testing.assert_close(Softmax()(z), torch.softmax(z, -1))
+    torch.testing.assert_close(by_rows(torch.log_softmax, z), torch.log_softmax(z, -1))

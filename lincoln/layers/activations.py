@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from lincoln import init
 from lincoln.layers.base import Layer
+
+_SHORT = 32
+"""Columns up to which torch is slow to take the softmax of each row."""
 
 
 class Sigmoid(Layer):
@@ -65,12 +70,23 @@ class Softmax(Layer):
     backward_formula = "dz = p (g - Σ g p)"
 
     def _forward(self, input: Tensor) -> Tensor:
-        self.saved = p = torch.softmax(input, -1)
+        self.saved = p = by_rows(torch.softmax, input)
         return p
 
     def _backward(self, output_grad: Tensor) -> Tensor:
         p: Tensor = self.saved
         return p * (output_grad - (output_grad * p).sum(-1, keepdim=True))
+
+
+def by_rows(function: Callable[[Tensor, int], Tensor], z: Tensor) -> Tensor:
+    """`function(z, -1)`, for torch's softmax and log_softmax.
+
+    Along the last dimension torch takes one row after the other, along the first several columns at once: on short rows
+    that is 3 us instead of 25 (200 x 10, float64, one thread).
+    """
+    if z.dim() == 2 and z.shape[-1] <= _SHORT and z.is_cpu:
+        return function(z.t().contiguous(), 0).t()
+    return function(z, -1)
 
 
 class Exp(Layer):
