@@ -26,6 +26,9 @@ class Callback:
     def epoch_end(self, trainer: Trainer) -> None: ...
     def train_end(self, trainer: Trainer) -> None: ...
 
+    looks_on: bool = False
+    """Whether it leaves network and loss as they are: then steps may be recorded and replayed (`TrainerConfig.replay`)."""
+
     saved: bool = True
     """Whether it is part of a run's checkpoints, and must be there when the run is resumed."""
 
@@ -68,6 +71,8 @@ class ParameterRecorder(Callback):
     `lincoln.plots.weights_and_gradients(recorder.record)` draws them.
     """
 
+    looks_on = True
+
     def __init__(self) -> None:
         self.record: dict[str, list[tuple[float, float]]] = {}
 
@@ -87,6 +92,8 @@ class ParameterRecorder(Callback):
 
 class WeightRecorder(Callback):
     """A copy of all parameters, as one vector, before training and after each epoch (or step): the path descended."""
+
+    looks_on = True
 
     def __init__(self, every: str = "epoch") -> None:
         self.every = every

@@ -25,6 +25,8 @@ class TrainerConfig:
       `min_delta` below where it last did; `restore_best` then brings back the weights of the epoch with the lowest.
     - `checkpoint_folder`: where to save; every `checkpoint_interval` steps, or after each epoch if that is None. The last
       `keep_checkpoints` are kept, and `best.safetensors`, the epoch with the lowest watched loss.
+    - `replay`: steps of a small network on the CPU are recorded and replayed where nothing of yours could notice: the same
+      numbers in less time (`lincoln.recording`). False runs every layer's own code in every step.
     - `measure_training`: measure the metric on the training data too after each epoch, which costs a pass through them.
     - `progress`: "auto" shows a display on a terminal and a line every `log_interval` epochs elsewhere, "lines" lines
       everywhere, None nothing.
@@ -45,6 +47,7 @@ class TrainerConfig:
     checkpoint_folder: str | Path | None = None
     checkpoint_interval: int | None = None
     keep_checkpoints: int = 3
+    replay: bool = True
     measure_training: bool = False
     progress: Literal["auto", "lines"] | None = "auto"
     log_interval: int = 1

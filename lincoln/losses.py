@@ -49,6 +49,8 @@ class Loss(ABC):
 
     link: ClassVar[type[Layer] | None] = None
     reduction: Reduction = "mean"
+    recordable: ClassVar[bool] = False
+    """As `Layer.recordable`, of the formulas."""
     penalized: bool = True
     """Whether the `l2` penalty counts: where several batches make one step, it counts for one of them."""
 
@@ -359,6 +361,7 @@ class LogLoss(Loss):
     at -100, as in `torch.nn.BCELoss`. The default reduction is the notebook's, "sum".
     """
 
+    recordable = True
     link = Sigmoid
     reduction: Reduction = "sum"
 
@@ -387,6 +390,7 @@ class CrossEntropy(Loss):
     (docs/derivations/softmax.md). On plain probabilities logarithms stop at -100.
     """
 
+    recordable = True
     link = Softmax
 
     def value(self, p: Tensor, y: Tensor) -> Tensor:
@@ -407,7 +411,8 @@ class CrossEntropy(Loss):
         if y.is_floating_point():
             return -_picked(log_p, y), p - y
         c = y.unsqueeze(-1)
-        return -_picked(log_p, y), p.scatter_add_(-1, c, torch.full_like(c, -1, dtype=p.dtype))  # y_c is 1, all others 0
+        log_pc = log_p.gather(-1, c)
+        return -log_pc.squeeze(-1), p.scatter_(-1, c, torch.expm1(log_pc))  # p_c - 1 for the class c, p for all others
 
     def match(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Class indices as (n,) int64, probabilities as (n, c) in the prediction's dtype."""
@@ -437,6 +442,8 @@ class CrossEntropy(Loss):
 class MSE(Loss):
     """l = sum_o (p_o - y_o)^2 / o, the squared error averaged over outputs, for p, y (n, o). dl/dp = 2 (p - y) / o."""
 
+    recordable = True
+
     def value(self, p: Tensor, y: Tensor) -> Tensor:
         return (p - y) ** 2 / p.shape[-1]
 
@@ -450,6 +457,8 @@ class MSE(Loss):
 
 class SquaredError(Loss):
     """l = sum_o (p_o - y_o)^2 / 2, for p, y (n, o), so dl/dp = p - y: scikit-learn's, and o / 2 times MSE."""
+
+    recordable = True
 
     def value(self, p: Tensor, y: Tensor) -> Tensor:
         return (p - y) ** 2 / 2
@@ -469,6 +478,7 @@ class PoissonLoss(Loss):
     p = y; from a Poisson distribution's -log P(y) = p - y log p + log y! it differs by what does not depend on p.
     """
 
+    recordable = True
     link = Exp
 
     def value(self, p: Tensor, y: Tensor) -> Tensor:

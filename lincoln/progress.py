@@ -36,6 +36,7 @@ class LinePrinter(Callback):
     """
 
     saved = False
+    looks_on = True
 
     def __init__(self, every: int, measure: Callable[[], float]) -> None:
         self.every = every
@@ -64,6 +65,7 @@ class Speed(Callback):
     """What the displays below share: how fast the run is, and how long it will go on."""
 
     saved = False
+    looks_on = True
 
     def train_begin(self, trainer: Trainer) -> None:
         self._start = time.perf_counter()

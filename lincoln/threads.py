@@ -10,7 +10,7 @@ import torch
 
 from lincoln.layers import Layer, Linear
 
-_WORTH_SHARING = 2**23
+SMALL = 2**23
 """Multiplications in one product from which a second thread pays. Below it threads wait for each other: a step of a
 64-100-10 network at 200 examples took 1.2 times as long on two threads as on one, and 6 times while other programs ran
 (float64, 2 cores)."""
@@ -28,7 +28,7 @@ def threads_for(network: Layer, examples: int) -> Iterator[None]:
     Only networks of linear layers are judged. torch's own setting is put back at the end; where runs overlap, which are
     in Python threads of their own, it is the one before the first of them.
     """
-    if _largest_product(network, examples) >= _WORTH_SHARING:
+    if largest_product(network, examples) >= SMALL:
         yield
         return
     before = _enter()
@@ -56,7 +56,8 @@ def _leave(before: int) -> None:
         torch.set_num_threads(before)  # torch has it for this thread, and for threads yet to come
 
 
-def _largest_product(network: Layer, examples: int) -> float:
+def largest_product(network: Layer, examples: int) -> float:
+    """Multiplications in it, for a network of linear layers; infinity for any other."""
     learning = [layer for _, layer in network.named_layers() if layer.learns]
     if not all(isinstance(layer, Linear) and layer.built for layer in learning):
         return float("inf")

@@ -30,6 +30,7 @@ from lincoln.losses import Loss, evaluating
 from lincoln.metrics import Metric
 from lincoln.optim import Optimizer
 from lincoln.progress import shown_by
+from lincoln.recording import Gradient, worth_replaying
 from lincoln.seeding import seeded
 from lincoln.steps import clip, evaluate
 from lincoln.threads import threads_for
@@ -66,6 +67,7 @@ class Trainer:
         self.model = model
         self.config = config
         self.loss = bind_loss(loss, model)
+        self.gradient = Gradient(self.loss)
         self.optimizer = bind_optimizer(optimizer, model)
         for role, given in (("train", train_dataset), ("val", val_dataset)):
             if isinstance(given, Iterator):
@@ -117,6 +119,7 @@ class Trainer:
                 with threads_for(self.model, self.config.train_minibatch_size):
                     self._run()
         finally:
+            self.gradient = Gradient(self.loss)
             self.callbacks.close()
             for _, layer in self.model.named_layers():
                 layer.settle()
@@ -126,6 +129,7 @@ class Trainer:
     def _run(self) -> None:
         self.model.train()
         train_batches, val_batches = self.train_batches, self._val_batches
+        self.gradient = Gradient(self.loss, self._may_replay(train_batches))
         if self.resumed is not None:
             resuming.set_numbers(self.resumed, train_batches)
             self.resumed = None
@@ -147,8 +151,7 @@ class Trainer:
         accumulates = self.config.accumulate > 1
         if accumulates:
             self.loss.penalized = not self._micro  # once a step
-        loss = self.loss(*batch)
-        self.loss.backward()
+        loss = self.gradient(*batch)
         if accumulates:
             self._add_up(batch)
             if len(self._micro) < self.config.accumulate:
@@ -183,6 +186,17 @@ class Trainer:
         if getattr(self.metric, "on_classes", False):
             predictions = self.loss.decide(predictions)
         return float(self.metric(targets, predictions))
+
+    def _may_replay(self, batches: Iterable[Batch]) -> bool:
+        """Whether all batches of a size are alike, and between two steps nothing but tensors changes."""
+        return (
+            self.config.replay
+            and self.config.accumulate == 1
+            and type(batches) is DataLoader
+            and (_checked_whole(batches, self.train_dataset) or not self.loss.check_targets)
+            and all(callback.looks_on for callback in self.callbacks.all)
+            and worth_replaying(self.loss, self.config.train_minibatch_size)
+        )
 
     def stop(self, why: str) -> None:
         """End the run after the current step. What there is of the epoch counts as an epoch."""

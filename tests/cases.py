@@ -89,6 +89,8 @@ def probabilities(n: int, outputs: int) -> Tensor:
 class Squash(Layer):
     """A link that no loss knows: (1 + tanh a) / 2 lies between 0 and 1, as a sigmoid does."""
 
+    recordable = True
+
     def _forward(self, input):
         self.saved = t = torch.tanh(input)
         return (1 + t) / 2
@@ -99,6 +101,8 @@ class Squash(Layer):
 
 class Shares(Layer):
     """Probabilities that are no softmax: a^2 + 1, divided by their sum."""
+
+    recordable = True
 
     def _forward(self, input):
         s = input**2 + 1

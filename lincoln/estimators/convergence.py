@@ -53,6 +53,7 @@ class Convergence(Callback):
     """
 
     saved = False
+    looks_on = True
 
     def __init__(
         self,

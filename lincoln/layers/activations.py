@@ -17,6 +17,7 @@ _SHORT = 32
 class Sigmoid(Layer):
     """p = 1 / (1 + e^-a), so dL/da = p (1 - p) dL/dp (docs/derivations/sigmoid.md)."""
 
+    recordable = True
     backward_formula = "da = p (1 - p) dp"
 
     def _forward(self, input: Tensor) -> Tensor:
@@ -32,6 +33,7 @@ class Sigmoid(Layer):
 class Tanh(Layer):
     """t = tanh a, so dL/da = (1 - t^2) dL/dt."""
 
+    recordable = True
     backward_formula = "da = (1 - t²) dt"
 
     def _forward(self, input: Tensor) -> Tensor:
@@ -49,6 +51,7 @@ class ReLU(Layer):
     It saves its output, which the next layer saves as its input anyway, so it costs no memory.
     """
 
+    recordable = True
     backward_formula = "da = [r > 0] dr"
     suited_init = init.he()
 
@@ -67,6 +70,7 @@ class Softmax(Layer):
     docs/derivations/softmax.md. Under `CrossEntropy` the loss takes this layer's place and sends p - y instead.
     """
 
+    recordable = True
     backward_formula = "dz = p (g - Σ g p)"
 
     def _forward(self, input: Tensor) -> Tensor:
@@ -92,6 +96,7 @@ def by_rows(function: Callable[[Tensor, int], Tensor], z: Tensor) -> Tensor:
 class Exp(Layer):
     """e = e^a, so dL/da = e dL/de: what turns any number into a positive one, such as a rate."""
 
+    recordable = True
     backward_formula = "da = e de"
 
     def _forward(self, input: Tensor) -> Tensor:
@@ -106,6 +111,7 @@ class Exp(Layer):
 class Identity(Layer):
     """y = x, so dL/dx = dL/dy."""
 
+    recordable = True
     backward_formula = "dx = dy"
 
     def _forward(self, input: Tensor) -> Tensor:

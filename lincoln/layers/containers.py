@@ -22,6 +22,8 @@ class Sequential(Layer):
     output=Dense(1))`; `network[0]`, `network["hidden"]` and `network[1:]` take them out again.
     """
 
+    recordable = True
+
     def __init__(self, /, *layers: Layer, **named: Layer) -> None:
         numbered = {str(index): layer for index, layer in enumerate(layers)}
         if numbered.keys() & named.keys():
@@ -120,6 +122,8 @@ class Dense(Sequential):
     `activation` is a name (sigmoid, tanh, relu, softmax, exp, identity), a layer, or None for no activation; `bias` and
     `init` are `Linear`'s.
     """
+
+    recordable = True
 
     def __init__(
         self,

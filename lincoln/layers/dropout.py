@@ -15,6 +15,7 @@ class Dropout(Layer):
     The mean of m is 1, so in evaluation mode y = x. Numbers come from torch's generator. Srivastava et al. (2014).
     """
 
+    recordable = True
     backward_formula = "dx = m dy"
 
     def __init__(self, rate: float = 0.5) -> None:
