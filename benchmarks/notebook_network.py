@@ -4,7 +4,8 @@
     python benchmarks/notebook_network.py --quick        # a few seconds, to see that it works
     python benchmarks/notebook_network.py --json [PATH]  # the numbers as JSON, on stdout without a PATH
 
-"step" is one training step on one batch; "fit" is a whole run on the breast cancer data with the loss of each epoch.
+"step" is one training step on one batch: as the trainer replays it, as it takes it without replay, and in your own loop;
+"fit" is a whole run on the breast cancer data with the loss of each epoch.
 All run in one process on one thread, repetitions interleaved (A B C A B C ...), so that whatever else the machine does
 meets all alike. Read the ratios: times change with the machine, ratios much less.
 """
@@ -40,6 +41,7 @@ from lincoln.layers import Dense, Sequential
 from lincoln.losses import LogLoss
 from lincoln.models import Classifier
 from lincoln.optim import SGD
+from lincoln.recording import Gradient
 
 BATCH, LR, SEED = 128, 0.003, 0
 # How many times as fast lincoln ought to be, over as many epochs as the notebook's; a short fit shows its fixed cost.
@@ -64,6 +66,19 @@ def lincoln_step(check_targets: bool) -> Step:
     def step(x: Tensor, y: Tensor) -> Tensor:
         loss = loss_function(x, y)
         loss_function.backward()
+        optimizer.step()
+        return loss
+
+    return step
+
+
+def replayed_step() -> Step:
+    """What the trainer makes of the step above once a few batches have come."""
+    loss_function = LogLoss(lincoln_network(), check_targets=False)
+    gradient, optimizer = Gradient(loss_function, replayed=True), SGD(loss_function.network, lr=LR)
+
+    def step(x: Tensor, y: Tensor) -> Tensor:
+        loss = gradient(x, y)
         optimizer.step()
         return loss
 
@@ -170,7 +185,8 @@ def benchmark(repeats: int, steps: int, epochs: int) -> dict[str, Any]:
     x, y = standardize(bunch.data.astype(np.float32)), bunch.target
     batch = torch.from_numpy(x[:BATCH]), torch.from_numpy(y[:BATCH]).float().unsqueeze(-1)
     step: Runs = {
-        "lincoln": partial(repeat, lincoln_step(check_targets=False), *batch, steps, inference=True),  # as Trainer does
+        "lincoln": partial(repeat, replayed_step(), *batch, steps, inference=True),  # as Trainer does
+        "lincoln, not replayed": partial(repeat, lincoln_step(check_targets=False), *batch, steps, inference=True),
         "lincoln, plain loop": partial(repeat, lincoln_step(check_targets=True), *batch, steps),
         "PyTorch eager": partial(repeat, pytorch_step(pytorch_network()), *batch, steps),
     }
