@@ -41,7 +41,7 @@ from lincoln.layers import Dense, Sequential
 from lincoln.losses import LogLoss
 from lincoln.models import Classifier
 from lincoln.optim import SGD
-from lincoln.recording import Gradient
+from lincoln.replay import Replay
 
 BATCH, LR, SEED = 128, 0.003, 0
 # How many times as fast lincoln ought to be, over as many epochs as the notebook's; a short fit shows its fixed cost.
@@ -75,10 +75,11 @@ def lincoln_step(check_targets: bool) -> Step:
 def replayed_step() -> Step:
     """What the trainer makes of the step above once a few batches have come."""
     loss_function = LogLoss(lincoln_network(), check_targets=False)
-    gradient, optimizer = Gradient(loss_function, replayed=True), SGD(loss_function.network, lr=LR)
+    loss_function.network(torch.zeros(1, 30))  # makes the weights
+    replay, optimizer = Replay(loss_function), SGD(loss_function.network, lr=LR)
 
     def step(x: Tensor, y: Tensor) -> Tensor:
-        loss = gradient(x, y)
+        loss = replay(x, y)
         optimizer.step()
         return loss
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
@@ -19,15 +19,16 @@ class Callback:
     must remember when a run is resumed, it gives in `state_dict` (numbers, strings, lists and dicts of them).
     """
 
+    only_looks: ClassVar[bool] = False
+    """Whether it leaves network and loss as they are, so that steps of a small network may be replayed
+    (`TrainerConfig.replay`). Each class says it for itself; it is not inherited."""
+
     def train_begin(self, trainer: Trainer) -> None: ...
     def epoch_begin(self, trainer: Trainer) -> None: ...
     def step_begin(self, trainer: Trainer) -> None: ...
     def step_end(self, trainer: Trainer) -> None: ...
     def epoch_end(self, trainer: Trainer) -> None: ...
     def train_end(self, trainer: Trainer) -> None: ...
-
-    looks_on: bool = False
-    """Whether it leaves network and loss as they are: then steps may be recorded and replayed (`TrainerConfig.replay`)."""
 
     saved: bool = True
     """Whether it is part of a run's checkpoints, and must be there when the run is resumed."""
@@ -71,7 +72,7 @@ class ParameterRecorder(Callback):
     `lincoln.plots.weights_and_gradients(recorder.record)` draws them.
     """
 
-    looks_on = True
+    only_looks = True
 
     def __init__(self) -> None:
         self.record: dict[str, list[tuple[float, float]]] = {}
@@ -93,7 +94,7 @@ class ParameterRecorder(Callback):
 class WeightRecorder(Callback):
     """A copy of all parameters, as one vector, before training and after each epoch (or step): the path descended."""
 
-    looks_on = True
+    only_looks = True
 
     def __init__(self, every: str = "epoch") -> None:
         self.every = every

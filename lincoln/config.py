@@ -25,11 +25,11 @@ class TrainerConfig:
       `min_delta` below where it last did; `restore_best` then brings back the weights of the epoch with the lowest.
     - `checkpoint_folder`: where to save; every `checkpoint_interval` steps, or after each epoch if that is None. The last
       `keep_checkpoints` are kept, and `best.safetensors`, the epoch with the lowest watched loss.
-    - `replay`: steps of a small network on the CPU are recorded and replayed where nothing of yours could notice: the same
-      numbers in less time (`lincoln.recording`). False runs every layer's own code in every step.
     - `measure_training`: measure the metric on the training data too after each epoch, which costs a pass through them.
     - `progress`: "auto" shows a display on a terminal and a line every `log_interval` epochs elsewhere, "lines" lines
       everywhere, None nothing.
+    - `replay`: steps of a small network on the CPU are recorded and replayed where nothing of yours could notice, which
+      gives the same numbers in less time (`lincoln.replay`). False runs every layer's own code in every step.
     """
 
     num_epochs: int = 10
@@ -47,10 +47,10 @@ class TrainerConfig:
     checkpoint_folder: str | Path | None = None
     checkpoint_interval: int | None = None
     keep_checkpoints: int = 3
-    replay: bool = True
     measure_training: bool = False
     progress: Literal["auto", "lines"] | None = "auto"
     log_interval: int = 1
+    replay: bool = True
 
     def __post_init__(self) -> None:
         for name in ("num_epochs", "train_minibatch_size", "accumulate", "keep_checkpoints", "log_interval"):
@@ -65,6 +65,7 @@ class TrainerConfig:
             ("clip_norm", self.clip_norm is None or self.clip_norm > 0, "a length above 0, or None"),
             ("schedule", self.schedule is None or isinstance(self.schedule, Schedule), "a lincoln.schedules.Schedule"),
             ("schedule_unit", self.schedule_unit in ("step", "epoch"), "'step' or 'epoch'"),
+            ("replay", isinstance(self.replay, bool), "True or False"),
             ("min_delta", self.min_delta >= 0, "0 or more"),
             ("checkpoint_interval", not self.checkpoint_interval or self.checkpoint_folder, "a checkpoint_folder with it"),
             ("progress", self.progress in ("auto", "lines", None), "'auto', 'lines' or None"),

@@ -36,7 +36,7 @@ class LinePrinter(Callback):
     """
 
     saved = False
-    looks_on = True
+    only_looks = True
 
     def __init__(self, every: int, measure: Callable[[], float]) -> None:
         self.every = every
@@ -65,7 +65,6 @@ class Speed(Callback):
     """What the displays below share: how fast the run is, and how long it will go on."""
 
     saved = False
-    looks_on = True
 
     def train_begin(self, trainer: Trainer) -> None:
         self._start = time.perf_counter()
@@ -98,6 +97,8 @@ class Speed(Callback):
 class EpochLines(Speed):
     """A plain line every `every` epochs, and for the last."""
 
+    only_looks = True
+
     def __init__(self, every: int = 1) -> None:
         self.every = every
 
@@ -109,6 +110,8 @@ class EpochLines(Speed):
 
 class ProgressDisplay(Speed):
     """A rich display: a bar over the epochs and, below it, the numbers. NO_COLOR is obeyed."""
+
+    only_looks = True
 
     def train_begin(self, trainer: Trainer) -> None:
         from rich.live import Live

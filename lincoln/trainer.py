@@ -30,7 +30,7 @@ from lincoln.losses import Loss, evaluating
 from lincoln.metrics import Metric
 from lincoln.optim import Optimizer
 from lincoln.progress import shown_by
-from lincoln.recording import Gradient, worth_replaying
+from lincoln.replay import Replay, replayable, says
 from lincoln.seeding import seeded
 from lincoln.steps import clip, evaluate
 from lincoln.threads import threads_for
@@ -67,7 +67,6 @@ class Trainer:
         self.model = model
         self.config = config
         self.loss = bind_loss(loss, model)
-        self.gradient = Gradient(self.loss)
         self.optimizer = bind_optimizer(optimizer, model)
         for role, given in (("train", train_dataset), ("val", val_dataset)):
             if isinstance(given, Iterator):
@@ -97,6 +96,7 @@ class Trainer:
         self.resumed: dict[str, Tensor] | None = None
         """The random numbers that a resumed run goes on from."""
         self.last_finite = Snapshot(self.optimizer)
+        self._replay: Replay | None = None
         self._prepared: int | None = None
         self._started = time.perf_counter()
         self._micro: list[float | Tensor] = []  # weights of the minibatches added up for the step under way
@@ -119,7 +119,7 @@ class Trainer:
                 with threads_for(self.model, self.config.train_minibatch_size):
                     self._run()
         finally:
-            self.gradient = Gradient(self.loss)
+            self._replay = None
             self.callbacks.close()
             for _, layer in self.model.named_layers():
                 layer.settle()
@@ -129,7 +129,7 @@ class Trainer:
     def _run(self) -> None:
         self.model.train()
         train_batches, val_batches = self.train_batches, self._val_batches
-        self.gradient = Gradient(self.loss, self._may_replay(train_batches))
+        self._replay = Replay(self.loss) if self._replays(train_batches) else None
         if self.resumed is not None:
             resuming.set_numbers(self.resumed, train_batches)
             self.resumed = None
@@ -151,7 +151,11 @@ class Trainer:
         accumulates = self.config.accumulate > 1
         if accumulates:
             self.loss.penalized = not self._micro  # once a step
-        loss = self.gradient(*batch)
+        if self._replay is None:
+            loss = self.loss(*batch)
+            self.loss.backward()
+        else:
+            loss = self._replay(*batch)
         if accumulates:
             self._add_up(batch)
             if len(self._micro) < self.config.accumulate:
@@ -187,15 +191,17 @@ class Trainer:
             predictions = self.loss.decide(predictions)
         return float(self.metric(targets, predictions))
 
-    def _may_replay(self, batches: Iterable[Batch]) -> bool:
-        """Whether all batches of a size are alike, and between two steps nothing but tensors changes."""
+    def _replays(self, batches: Iterable[Batch]) -> bool:
+        """Whether steps are replayed: batches of a size are alike, and nothing between two steps changes but tensors."""
+        config = self.config
         return (
-            self.config.replay
-            and self.config.accumulate == 1
+            config.replay
+            and config.accumulate == 1
+            and type(self) is Trainer
             and type(batches) is DataLoader
             and (_checked_whole(batches, self.train_dataset) or not self.loss.check_targets)
-            and all(callback.looks_on for callback in self.callbacks.all)
-            and worth_replaying(self.loss, self.config.train_minibatch_size)
+            and all(says(callback, "only_looks") for callback in self.callbacks.all)
+            and replayable(self.loss, config.train_minibatch_size, config.num_epochs * len(batches))
         )
 
     def stop(self, why: str) -> None:

@@ -53,7 +53,7 @@ class Convergence(Callback):
     """
 
     saved = False
-    looks_on = True
+    only_looks = True
 
     def __init__(
         self,

@@ -10,9 +10,6 @@ from torch import Tensor
 from lincoln import init
 from lincoln.layers.base import Layer
 
-_SHORT = 32
-"""Columns up to which torch is slow to take the softmax of each row."""
-
 
 class Sigmoid(Layer):
     """p = 1 / (1 + e^-a), so dL/da = p (1 - p) dL/dp (docs/derivations/sigmoid.md)."""
@@ -85,11 +82,11 @@ class Softmax(Layer):
 def by_rows(function: Callable[[Tensor, int], Tensor], z: Tensor) -> Tensor:
     """`function(z, -1)`, for torch's softmax and log_softmax.
 
-    Along the last dimension torch takes one row after the other, along the first several columns at once: on short rows
-    that is 3 us instead of 25 (200 x 10, float64, one thread).
+    Where z lies column by column, as narrow linear layers leave it, they are taken down the columns of the transpose: the
+    same numbers in 3 us instead of 25 (200 x 10, float64, one thread).
     """
-    if z.dim() == 2 and z.shape[-1] <= _SHORT and z.is_cpu:
-        return function(z.t().contiguous(), 0).t()
+    if z.dim() == 2 and z.stride(0) == 1:
+        return function(z.t(), 0).t()
     return function(z, -1)
 
 

@@ -52,8 +52,8 @@ class Layer:
 
     recordable: ClassVar[bool] = False
     """Whether `_forward` and `_backward` come to the same tensor operations for all inputs of a shape, and do nothing else
-    that matters: no look at the numbers, no numpy, no counting. Then steps of a small network may be recorded and replayed
-    (`TrainerConfig.replay`). Each class says it for itself; it is not inherited."""
+    that matters: no look at the numbers, no numpy, no printing, nothing kept from step to step. Then steps of a small
+    network may be replayed (`TrainerConfig.replay`). Each class says it for itself; it is not inherited."""
 
     path: str = ""
     """The layer's place in its network, such as `0.linear`; it names the layer in errors."""
