@@ -19,6 +19,7 @@ SMALL = 2**23
 _lock = threading.Lock()
 _running = 0
 _before = 1
+_own = threading.local()
 
 
 @contextmanager
@@ -31,29 +32,37 @@ def threads_for(network: Layer, examples: int) -> Iterator[None]:
     if largest_product(network, examples) >= SMALL:
         yield
         return
-    before = _enter()
+    after = _enter()
     try:
         yield
     finally:
-        _leave(before)
+        _leave(after)
 
 
 def _enter() -> int:
-    """One thread from here on. Returns how many there were when no run had that."""
+    """One thread from here on. Returns how many there are to be afterwards: what there were when no run had one."""
     global _running, _before
     with _lock:
         if _running == 0:
             _before = torch.get_num_threads()
         _running += 1
+        after = 1 if _inside() else _before  # a run inside a run, from a callback: the outer one goes on with one
+        _own.running = _inside() + 1
         torch.set_num_threads(1)
-        return _before
+        return after
 
 
-def _leave(before: int) -> None:
+def _leave(after: int) -> None:
     global _running
     with _lock:
         _running -= 1
-        torch.set_num_threads(before)  # torch has it for this thread, and for threads yet to come
+        _own.running -= 1
+        torch.set_num_threads(after)  # torch has it for this thread, and for threads yet to come
+
+
+def _inside() -> int:
+    """Runs under way in this Python thread that have one thread."""
+    return int(getattr(_own, "running", 0))
 
 
 def largest_product(network: Layer, examples: int) -> float:

@@ -66,6 +66,21 @@ def test_small_products_are_not_shared_out(network, features, examples, one):
         torch.set_num_threads(before)
 
 
+def test_a_run_inside_a_run_leaves_it_its_one_thread():
+    network = Dense(1)
+    network(torch.zeros(1, 4))
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with threads_for(network, 10):
+            with threads_for(network, 10):
+                assert torch.get_num_threads() == 1
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_layers_of_other_kinds_are_not_judged():
     class Scale(lnc.Layer):
         def build(self, input):
