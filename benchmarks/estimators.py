@@ -7,8 +7,9 @@
 A row is one data set, solver, choice of hidden layers and number of threads. A time is a whole `fit` on standardized
 features, for the same number of epochs in batches of 200; the median of several. Repetitions are interleaved in one process
 (scikit-learn, lincoln, skorch, scikit-learn, ...), so that whatever else the machine does meets all alike. "ratio" is
-scikit-learn's time over lincoln's: read that, times change with the machine. The scores are accuracies on the quarter of
-the data held out; with the same random_state the first two train the same network on the same batches.
+scikit-learn's time over lincoln's, the median of those of each repetition: read that, times change with the machine. The
+scores are accuracies on the quarter of the data held out; with the same random_state the first two train the same network on
+the same batches.
 """
 
 from __future__ import annotations
@@ -134,8 +135,10 @@ def fit(name: str, estimator: Any, X: np.ndarray, y: np.ndarray) -> float:
     return time.perf_counter() - start
 
 
-def measure(case: Case, data: Data, epochs: int, repeats: int, with_skorch: bool) -> dict[str, tuple[float, float]]:
-    """Each contestant's median seconds, and its score on the examples held out."""
+def measure(
+    case: Case, data: Data, epochs: int, repeats: int, with_skorch: bool
+) -> tuple[dict[str, list[float]], dict[str, float]]:
+    """Each contestant's seconds in each repetition, and its score on the examples held out."""
     X, y, X_test, y_test = data
     makes = contestants(case, with_skorch)
     torch.set_num_threads(case.threads)
@@ -150,7 +153,7 @@ def measure(case: Case, data: Data, epochs: int, repeats: int, with_skorch: bool
                 estimator = make(epochs, data)
                 seconds[name].append(fit(name, estimator, X, y))
                 scores[name] = float(np.mean(estimator.predict(X_test) == y_test))
-    return {name: (statistics.median(times), scores[name]) for name, times in seconds.items()}
+    return seconds, scores
 
 
 def epochs_of(case: Case, quick: bool) -> int:
@@ -166,11 +169,12 @@ def rows(cases: list[Case], options: argparse.Namespace) -> Iterator[tuple[Case,
             loaded[case.data] = load(case.data, options.dtype)
         epochs = epochs_of(case, options.quick)
         repeats = options.repeats or (1 if options.quick else 3 if case.data in LARGE else 7)
-        found = measure(case, loaded[case.data], epochs, repeats, not options.no_skorch)
-        ratio = found["sklearn"][0] / found["lincoln"][0]
+        seconds, accuracy = measure(case, loaded[case.data], epochs, repeats, not options.no_skorch)
+        ratio = statistics.median(a / b for a, b in zip(seconds["sklearn"], seconds["lincoln"], strict=True))
         names = ("sklearn", "lincoln", "skorch")
-        times = "".join(f"{found[name][0] * 1e3:10.1f}" if name in found else f"{'':10}" for name in names)
-        scores = "".join(f"{found[name][1]:9.4f}" if name in found else f"{'':9}" for name in names)
+        medians = {name: statistics.median(times) * 1e3 for name, times in seconds.items()}
+        times = "".join(f"{medians[name]:10.1f}" if name in medians else f"{'':10}" for name in names)
+        scores = "".join(f"{accuracy[name]:9.4f}" if name in accuracy else f"{'':9}" for name in names)
         settings = f"{case.data:14}{case.solver:6}{case.hidden:>8}{case.threads:>9}{epochs:>8}{repeats:>9}"
         print(f"{settings}  {times}{ratio:8.2f}  {scores}".rstrip(), flush=True)
         yield case, ratio
