@@ -8,8 +8,8 @@ A row is one data set, solver, choice of hidden layers and number of threads. A 
 features, for the same number of epochs in batches of 200; the median of several. Repetitions are interleaved in one process
 (scikit-learn, lincoln, skorch, scikit-learn, ...), so that whatever else the machine does meets all alike. "ratio" is
 scikit-learn's time over lincoln's, the median of those of each repetition: read that, times change with the machine. The
-scores are accuracies on the quarter of the data held out; with the same random_state the first two train the same network on
-the same batches.
+scores are accuracies on the quarter of the data held out; with the same random_state the first two train the same network
+on the same batches.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lincoln.errors import ArgumentError
 from lincoln.layers import Layer, Sequential
-from lincoln.losses import Loss
+from lincoln.loss import Loss
 from lincoln.seeding import seeded
 from lincoln.text import rendered
 from lincoln.watching import watch

@@ -12,7 +12,7 @@ from torch import Tensor
 from lincoln.checks import as_tensor, check_numbers, to_numpy
 from lincoln.errors import DataError
 from lincoln.layers import Softmax
-from lincoln.losses import Loss
+from lincoln.loss import Loss
 
 
 class Encoding(ABC):

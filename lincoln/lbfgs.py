@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lincoln.checks import to_numpy
-from lincoln.losses import Loss
+from lincoln.loss import Loss
 
 
 def minimize(

@@ -21,7 +21,8 @@ from lincoln.history import History
 from lincoln.labels import Classes, Encoding, Numbers
 from lincoln.layers import Layer
 from lincoln.layers.base import usable
-from lincoln.losses import MSE, LogLoss, Loss
+from lincoln.loss import Loss
+from lincoln.losses import MSE, LogLoss
 from lincoln.metrics import Metric, accuracy, r2
 from lincoln.optim import SGD, Optimizer
 from lincoln.progress import LinePrinter, ProgressDisplay, on_terminal

@@ -20,7 +20,7 @@ from lincoln.checks import as_tensor
 from lincoln.errors import ArgumentError, DataError, DimensionError, MatchError, StateError
 from lincoln.history import History
 from lincoln.layers import Layer
-from lincoln.losses import Loss, evaluating
+from lincoln.loss import Loss, evaluating
 from lincoln.metrics import _array, _binary, _classes, _finite, _found, _labels
 
 if TYPE_CHECKING:

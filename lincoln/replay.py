@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lincoln.losses import Loss
+from lincoln.loss import Loss
 from lincoln.recording import Recording, Unrecordable, Watch
 from lincoln.threads import SMALL, largest_product
 

@@ -12,7 +12,7 @@ from lincoln.bookkeeping import Tally
 from lincoln.data import Batch
 from lincoln.errors import DataError
 from lincoln.layers import Layer
-from lincoln.losses import Loss, evaluating
+from lincoln.loss import Loss, evaluating
 from lincoln.optim import Optimizer
 
 

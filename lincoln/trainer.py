@@ -26,7 +26,7 @@ from lincoln.data import Batch, DataLoader, Dataset
 from lincoln.errors import ArgumentError, CheckpointError, DataError, DivergenceError, StateError
 from lincoln.history import TrainerRunResult
 from lincoln.layers import Layer
-from lincoln.losses import Loss, evaluating
+from lincoln.loss import Loss, evaluating
 from lincoln.metrics import Metric
 from lincoln.optim import Optimizer
 from lincoln.progress import shown_by

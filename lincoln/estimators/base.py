@@ -32,7 +32,7 @@ from lincoln.estimators.batches import Examples, ShuffledOrder, features_for, ho
 from lincoln.estimators.convergence import Convergence, Curves
 from lincoln.history import TrainerRunResult
 from lincoln.layers import Layer
-from lincoln.losses import Loss
+from lincoln.loss import Loss
 from lincoln.models import chosen_device
 from lincoln.optim import Optimizer
 from lincoln.trainer import Trainer

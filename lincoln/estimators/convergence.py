@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lincoln.bookkeeping import Tally, Weights
 from lincoln.callbacks import Callback
-from lincoln.losses import Loss
+from lincoln.loss import Loss
 from lincoln.trainer import Trainer
 
 _SMALLEST_RATE = 1e-6  # an adaptive learning rate is not lowered from here

@@ -22,7 +22,8 @@ from lincoln.estimators.batches import Examples
 from lincoln.estimators.convergence import Convergence
 from lincoln.estimators.targets import ClassifierPart, RegressorPart
 from lincoln.layers import Identity, Layer, Linear, Sequential
-from lincoln.losses import MSE, CrossEntropy, LogLoss, Loss
+from lincoln.loss import Loss
+from lincoln.losses import MSE, CrossEntropy, LogLoss
 from lincoln.optim import Adam, Optimizer
 from lincoln.schedules import Schedule
 from lincoln.seeding import seeded

@@ -21,7 +21,8 @@ from lincoln.estimators.convergence import averaged
 from lincoln.history import TrainerRunResult
 from lincoln.layers import Dense, Dropout, Layer, Linear, Sequential, SparseLinear
 from lincoln.lbfgs import minimize
-from lincoln.losses import CrossEntropy, LogLoss, Loss, PoissonLoss, SquaredError
+from lincoln.loss import Loss
+from lincoln.losses import CrossEntropy, LogLoss, PoissonLoss, SquaredError
 from lincoln.optim import AdamHat, Momentum, Optimizer
 
 _ACTIVATIONS = {"identity": None, "logistic": "sigmoid", "tanh": "tanh", "relu": "relu"}
