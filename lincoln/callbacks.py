@@ -20,8 +20,8 @@ class Callback:
     """
 
     only_looks: ClassVar[bool] = False
-    """Whether it leaves network and loss as they are, so that steps of a small network may be replayed
-    (`TrainerConfig.replay`). Each class says it for itself; it is not inherited."""
+    """Whether it leaves network and loss as they are, settings and train or eval mode included, so that steps of a small
+    network may be replayed (`TrainerConfig.replay`). Each class says it for itself; it is not inherited."""
 
     def train_begin(self, trainer: Trainer) -> None: ...
     def epoch_begin(self, trainer: Trainer) -> None: ...

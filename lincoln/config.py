@@ -28,8 +28,11 @@ class TrainerConfig:
     - `measure_training`: measure the metric on the training data too after each epoch, which costs a pass through them.
     - `progress`: "auto" shows a display on a terminal and a line every `log_interval` epochs elsewhere, "lines" lines
       everywhere, None nothing.
-    - `replay`: steps of a small network on the CPU are recorded and replayed where nothing of yours could notice, which
-      gives the same numbers in less time (`lincoln.replay`). False runs every layer's own code in every step.
+    - `replay`: long runs of small networks on the CPU are replayed: from the thirteenth batch of a size on, the tensor
+      operations of forward and backward, written down once, are made again, with the same numbers in less time
+      (`lincoln.replay`). So it is if layers and loss are `recordable`, callbacks `only_looks`, the layers that learn all
+      `Linear`, and the data a Dataset or lincoln's DataLoader; a metric, optimizer or schedule of your own must leave the
+      settings of network and loss alone. False runs every layer's code in every step.
     """
 
     num_epochs: int = 10

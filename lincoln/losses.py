@@ -1,4 +1,4 @@
-"""Losses: two formulas each, value and gradient."""
+"""Losses: two formulas each, value and gradient; what all of them share is in loss.py."""
 
 from __future__ import annotations
 

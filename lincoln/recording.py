@@ -38,12 +38,14 @@ class Unrecordable(Exception):
 class Recording:
     """The calls that led from `batch` to `result`, to be made again for other batches of its shapes: `recording(*batch)`.
 
-    Each call writes where it wrote when it was recorded, the one that gives the result included: nothing is allocated, what
-    stands between stays in memory as long as the recording, and the next replay overwrites the result. Tensors that are not
-    in the batch, such as weights, are looked at where they lay; numbers that are in no tensor are those of the recording.
+    Each call writes where it wrote when it was recorded, the one that gives the result included: nothing is allocated,
+    and the next replay overwrites the result. Intermediate results stay in memory as long as the recording. Tensors that
+    are not in the batch, such as weights, are looked at where they lay; numbers that are in no tensor are those of the
+    recording.
 
-    Unrecordable for calls that give no tensor (they look at the numbers in one) or several, and for a result that is the
-    batch itself.
+    Unrecordable for calls that give no tensor (they look at the numbers in one) or several, or one whose shape depends on
+    the numbers (`x[x > 0]`), that change a tensor's shape in place, that draw from a generator of their own, or that take
+    the batch in a list or as a keyword; and for a result that is the batch itself.
     """
 
     def __init__(self, calls: Sequence[Any], batch: tuple[Tensor, ...], result: Tensor) -> None:
@@ -74,8 +76,7 @@ class Recording:
     ) -> None:
         """Note one call. `slots` holds, for the batch and each view of it, where it is an argument."""
         of_batch = [(index, slots[id(part)]) for index, part in enumerate(arguments) if id(part) in slots]
-        if any(id(part) in slots for part in _nested(arguments, keywords)):
-            raise Unrecordable(f"{operation} takes the batch in a list or as a keyword")
+        _refuse(operation, arguments, keywords, slots)
         if not _is_view(operation, arguments, outcome):
             self._calls.append((_again(operation, len(arguments), keywords, outcome), arguments))
         elif of_batch:  # a view of anything else goes on looking at the same memory
@@ -83,6 +84,19 @@ class Recording:
             self._views.append((_view(operation, keywords), arguments, slots[id(outcome)]))
         for index, places in of_batch:
             places.append((arguments, index))
+
+
+def _refuse(operation: Any, arguments: list[Any], keywords: dict[str, Any], slots: dict[int, list[Slot]]) -> None:
+    nested = [part for group in arguments if isinstance(group, list | tuple) for part in group]
+    if any(id(part) in slots for part in (*nested, *keywords.values())):
+        raise Unrecordable(f"{operation} takes the batch in a list or as a keyword")
+    by_mask = any(isinstance(part, Tensor) and part.dtype in (torch.bool, torch.uint8) for part in nested)
+    if torch.Tag.dynamic_output_shape in operation.tags and (by_mask or _name(operation) != "index"):
+        raise Unrecordable(f"the shape of what {operation} gives depends on the numbers")
+    if torch.Tag.inplace_view in operation.tags and _name(operation) != "detach_":
+        raise Unrecordable(f"{operation} changes a tensor's shape in place")
+    if any(isinstance(part, torch.Generator) for part in (*arguments, *keywords.values())):
+        raise Unrecordable(f"{operation} draws from a generator of its own")
 
 
 def _again(operation: Any, n_arguments: int, keywords: dict[str, Any], outcome: Any) -> Callable[..., Any]:
@@ -140,23 +154,16 @@ def _signature(operation: Any) -> list[tuple[str, str]]:
 
 
 def _is_view(operation: Any, arguments: list[Any], outcome: Any) -> bool:
-    """Whether it only looks at an argument's memory in another way. (Empty tensors, all at address 0, count as views.)"""
+    """Whether it only looks at an argument's memory in another way."""
     if operation._schema.is_mutable or not isinstance(outcome, Tensor):
         return False
-    return any(_memory(part) == _memory(outcome) for part in arguments if isinstance(part, Tensor))
+    memory = [part.untyped_storage().data_ptr() for part in (outcome, *arguments) if isinstance(part, Tensor)]
+    return memory[0] in memory[1:] and memory[0] != 0  # at 0 lies what is empty
 
 
 def _view(operation: Any, keywords: dict[str, Any]) -> Callable[..., Tensor]:
-    return partial(operation, **keywords) if keywords else getattr(Tensor, _name(operation), operation)
-
-
-def _memory(tensor: Tensor) -> int:
-    return tensor.untyped_storage().data_ptr()
-
-
-def _nested(arguments: list[Any], keywords: dict[str, Any]) -> list[Any]:
-    """Keywords, and arguments in lists."""
-    return [*keywords.values(), *(part for group in arguments if isinstance(group, list | tuple) for part in group)]
+    method = getattr(Tensor, _name(operation), None)
+    return method if callable(method) and not keywords else partial(operation, **keywords)
 
 
 def _name(operation: Any) -> str:

@@ -3,8 +3,8 @@
 A step of a small network is two dozen operations of a microsecond or two each, and half as much time again goes into the
 Python that asks for them: layers, checks, views, memory for results. It asks for the same in every step, because lincoln's
 layers do not look at the numbers. So they are recorded once and made again. What is given up for it is Python's freedom: a
-layer that prints, counts, or does one thing or another must run itself. Hence nothing is replayed unless all who could
-notice have said that they do not, and no recording is used before it has been compared with the layers.
+layer that decides by the numbers, prints, or counts must run itself. Hence nothing is replayed unless loss, layers and
+callbacks say that it may be, and no recording is used before it has been compared with the layers.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lincoln.threads import SMALL, largest_product
 _BEFORE = 10
 """Batches of a size that the layers themselves take before one is recorded: so lazy layers are built, vectors made."""
 _WORTH_IT = 100
-"""Steps that a run must have: to record a size of batch and prove the recording costs what 40 replays save."""
+"""Steps that a run must have: to record a size of batch and prove the recording costs what 25 to 40 replays save."""
 
 
 @dataclass
@@ -40,8 +40,8 @@ class Replay:
 
     The eleventh is recorded. On the twelfth recording and layers are compared, loss and gradient; if they differ, or what
     is done cannot be recorded, a warning says why, and the layers go on by themselves. When parameters move to other memory
-    all is recorded anew. Batches of a size must be alike in shapes, strides and dtypes, and nothing about network and loss
-    may change but the numbers in their tensors.
+    all is recorded anew. Batches of a size must be alike in shapes, strides and dtypes. Between two steps nothing about
+    network and loss may change but the numbers in their tensors, whoever runs there: callback, metric, optimizer, schedule.
     """
 
     def __init__(self, loss: Loss) -> None:
@@ -58,14 +58,17 @@ class Replay:
         if home is not self._home:  # the recordings write where the parameters and their gradients were
             self._recorded, self._times, self._home = {}, Counter(), home
         kept = self._recorded.get(len(batch[0]))
+        if not self.loss.network.training:
+            return self._by_layers(*batch)
         if kept is None:
             return self._perhaps_recorded(*batch)
         if not kept.proven:
             return self._proven(kept, *batch)
         try:
             value = kept.recording(*batch)
-        except Exception:
-            return self._by_layers(*batch)  # which say what is wrong in their own words
+        except Exception:  # the layers say what is wrong in their own words
+            self.given_up, self._recorded = True, {}
+            return self._by_layers(*batch)
         self.loss._squares, self.loss._pull = kept.penalty
         for layer in self._learning:
             layer.has_grad = True
@@ -114,8 +117,8 @@ class Replay:
         self.given_up = True
         self._recorded.clear()
         warnings.warn(
-            f"{self.loss}: steps are not replayed, because {why}. Nothing is lost but speed; take `recordable = True` from "
-            f"the layer or loss that is not",
+            f"{self.loss}: the steps of this run are not replayed: {why}. Nothing is lost but speed. To say so from the "
+            f"start, take `recordable = True` from the layer or loss that does it, or set TrainerConfig(replay=False)",
             stacklevel=2,
         )
 

@@ -40,7 +40,7 @@ def threads_for(network: Layer, examples: int) -> Iterator[None]:
 
 
 def _enter() -> int:
-    """One thread from here on. Returns how many there are to be afterwards: what there were when no run had one."""
+    """One thread from here on. Returns the number to set afterwards: 1 inside another run, else that before the first."""
     global _running, _before
     with _lock:
         if _running == 0:

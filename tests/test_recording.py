@@ -5,6 +5,8 @@ import torch
 
 from lincoln.recording import Recording, Unrecordable, Watch
 
+GENERATOR = torch.Generator()
+
 
 def recorded(function, *batch):
     with Watch() as watch:
@@ -25,6 +27,22 @@ def test_it_gives_what_the_function_gives():
         result = replay(x, y)
         assert torch.equal(result, products(x, y))
         assert result is replay.result  # the same memory each time
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x.mT @ x,
+        lambda x: x[[0, 2]] * 2,
+        lambda x: x[:0].sum() + (x[:0] + 1).sum() + x.sum(),
+        lambda x: x.double().sum(dtype=torch.float32),
+        lambda x: torch.linalg.vector_norm(x, dtype=torch.float64),
+    ],
+)
+def test_what_is_easily_got_wrong(function):
+    replay = recorded(function, torch.randn(5, 3))
+    x = torch.randn(5, 3)
+    assert torch.equal(replay(x), function(x))
 
 
 def test_it_looks_at_tensors_outside_the_batch():
@@ -50,6 +68,10 @@ def test_it_writes_where_the_function_wrote():
         (lambda x: x + 1 if torch.equal(x, x) else x, "gives a bool, wanted one tensor"),
         (lambda x: x.max(0)[0], "gives a tuple, wanted one tensor"),
         (lambda x: torch.cat([x, x]), "takes the batch in a list"),
+        (lambda x: x[x > 9].sum(), "the shape of what aten.index.Tensor gives depends on the numbers"),
+        (lambda x: x.masked_select(x > 0).sum(), "the shape of what aten.masked_select.default gives"),
+        (lambda x: x.sum(1).unsqueeze_(1), "changes a tensor's shape in place"),
+        (lambda x: x + torch.rand(x.shape, generator=GENERATOR), "draws from a generator of its own"),
         (lambda x: x, "the result is the batch"),
         (lambda x: x[1:], "the result is the batch"),
     ],

@@ -12,7 +12,7 @@ from cases import LOSSES, LossCase
 
 import lincoln as lnc
 from lincoln import Callback, DataLoader, Dataset, Trainer, TrainerConfig
-from lincoln.errors import LayerError
+from lincoln.errors import LayerError, StateError
 from lincoln.estimators import MLPClassifier, MLPRegressor
 from lincoln.layers import Dense, Dropout, Layer, Linear, ReLU, Sequential, SparseLinear, Tanh
 from lincoln.recording import Recording
@@ -288,6 +288,7 @@ WAYS = {
     "another dtype": (lambda x: x * torch.linalg.vector_norm(x, dtype=torch.float64).to(x.dtype), True),
     "random numbers": (lambda x: x + torch.randn_like(x) + torch.rand(x.shape), True),
     "no form with out": (lambda x: torch.where(x > 0, x, 0.5).flip(0).roll(1), True),
+    "a mask": (lambda x: x + x[x > 9].sum(), "depends on the numbers"),
     "a look at the numbers": (lambda x: x * (2.0 if x.sum().item() > 0 else 1.0), "gives a float, wanted one tensor"),
     "a list with the batch in it": (lambda x: torch.cat([x, x])[: len(x)], "takes the batch in a list"),
     "numpy": (lambda x: torch.from_numpy(2 * x.numpy()), "gave other numbers than the layers"),
@@ -303,7 +304,7 @@ def test_a_recording_is_proven_before_it_is_used(way, replayed, monkeypatch):
     if replayed is True:
         assert both(make) == {20, 10}
         return
-    with pytest.warns(match=f"LogLoss: steps are not replayed, because .*{replayed}.* take `recordable = True`"):
+    with pytest.warns(match=f"LogLoss: the steps of this run are not replayed: .*{replayed}.* take `recordable = True`"):
         assert both(make) == set()
 
 
@@ -323,6 +324,17 @@ def test_errors_are_those_of_the_layers():
         with pytest.raises(LayerError, match="CrossEntropy: failed for a prediction"):
             replay(X, Y + 5)
         assert torch.equal(replay(X, Y), loss(X, Y))
+
+
+def test_a_metric_that_leaves_the_network_in_evaluation_mode():
+    net = network(Dense(3))
+
+    def score(targets, predictions):
+        net.eval()
+        return 0.0
+
+    with pytest.raises(StateError, match="with the network in training mode"):
+        run(lnc.LogLoss(net), Dataset(*(part.repeat_interleave(10, 0) for part in (X, Y))), val_dataset=DATA, metric=score)
 
 
 def test_runs_in_threads_of_their_own():

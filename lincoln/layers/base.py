@@ -51,9 +51,10 @@ class Layer:
     """Parameters that a loss with an `l2` penalty draws to zero: weights, not biases."""
 
     recordable: ClassVar[bool] = False
-    """Whether `_forward` and `_backward` come to the same tensor operations for all inputs of a shape, and do nothing else
-    that matters: no look at the numbers, no numpy, no printing, nothing kept from step to step. Then steps of a small
-    network may be replayed (`TrainerConfig.replay`). Each class says it for itself; it is not inherited."""
+    """Whether `_forward` and `_backward` come to the same operations on tensors for all inputs of a shape, and do nothing
+    else that matters. None looks at the numbers (`.item()`, `x[x > 0]`), goes through numpy or gives several tensors
+    (`sort`, `chunk`); nothing is printed, or kept from step to step. Then steps of a small network may be replayed
+    (`TrainerConfig.replay`). Each class says it for itself; it is not inherited."""
 
     path: str = ""
     """The layer's place in its network, such as `0.linear`; it names the layer in errors."""
