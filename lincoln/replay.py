@@ -22,7 +22,7 @@ from lincoln.recording import Recording, Unrecordable, Watch
 from lincoln.threads import SMALL, largest_product
 
 _BEFORE = 10
-"""Batches of a size that the layers themselves take before one is recorded: so lazy layers are built, vectors made."""
+"""Batches of a size that the layers themselves take before one is recorded: a size that comes seldom is not worth it."""
 _WORTH_IT = 100
 """Steps that a run must have: to record a size of batch and prove the recording costs what 25 to 40 replays save."""
 
@@ -54,12 +54,12 @@ class Replay:
 
     def __call__(self, *batch: Tensor) -> Tensor:
         """The loss; the network's gradients are then those of this batch."""
+        if not self.loss.network.training:
+            return self._by_layers(*batch)  # which say that there is nothing to go back through
         home, _ = self.loss.network.flatten()
         if home is not self._home:  # the recordings write where the parameters and their gradients were
             self._recorded, self._times, self._home = {}, Counter(), home
         kept = self._recorded.get(len(batch[0]))
-        if not self.loss.network.training:
-            return self._by_layers(*batch)
         if kept is None:
             return self._perhaps_recorded(*batch)
         if not kept.proven:

@@ -256,7 +256,7 @@ def test_gradients_that_are_assigned(config):
     assert both(lambda: lnc.LogLoss(network(Assigns(3), Tanh())), config=config) == {20, 10}
 
 
-class Own2(Layer):
+class Doubles(Layer):
     """y = 2 x, in a way that is given."""
 
     recordable = True
@@ -299,8 +299,8 @@ WAYS = {
 @pytest.mark.parametrize(("way", "replayed"), WAYS.values(), ids=list(WAYS))
 def test_a_recording_is_proven_before_it_is_used(way, replayed, monkeypatch):
     """Forward and backward need not fit together for this."""
-    monkeypatch.setattr(Own2, "way", staticmethod(way))
-    make = lambda: lnc.LogLoss(network(Own2(), Linear(3)), l2=0.1)  # noqa: E731
+    monkeypatch.setattr(Doubles, "way", staticmethod(way))
+    make = lambda: lnc.LogLoss(network(Doubles(), Linear(3)), l2=0.1)  # noqa: E731
     if replayed is True:
         assert both(make) == {20, 10}
         return
