@@ -37,11 +37,11 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import Tensor, nn
 
 from lincoln.data import standardize
+from lincoln.engine.replay import Replay
 from lincoln.layers import Dense, Sequential
 from lincoln.losses import LogLoss
 from lincoln.models import Classifier
 from lincoln.optim import SGD
-from lincoln.replay import Replay
 
 BATCH, LR, SEED = 128, 0.003, 0
 # How many times as fast lincoln ought to be, over as many epochs as the notebook's; a short fit shows its fixed cost.

@@ -21,9 +21,7 @@ from lincoln import (
 from lincoln.callbacks import Callback
 from lincoln.checking import GradientReport, check_gradients
 from lincoln.checkpoint import load, save
-from lincoln.config import TrainerConfig
 from lincoln.data import DataLoader, Dataset, generate_batches, standardize
-from lincoln.history import History, TrainerRunResult
 from lincoln.inspection import Summary, summary
 from lincoln.layers import (
     Dense,
@@ -40,12 +38,14 @@ from lincoln.layers import (
     Tanh,
     csr_tensor,
 )
-from lincoln.loss import Loss
 from lincoln.losses import MSE, CrossEntropy, LogLoss, PoissonLoss, SquaredError
+from lincoln.losses.objective import Loss
 from lincoln.metrics import accuracy
 from lincoln.models import Classifier, Regressor
 from lincoln.optim import SGD, Adam, AdamHat, AdamW, Momentum, Optimizer
 from lincoln.trainer import Trainer
+from lincoln.training.config import TrainerConfig
+from lincoln.training.history import History, TrainerRunResult
 
 __all__ = [
     "MSE",

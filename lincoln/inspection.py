@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Size, Tensor
 
+from lincoln._util.text import bytes_text, rendered
 from lincoln.errors import ArgumentError
 from lincoln.layers import Layer, Sequential
-from lincoln.seeding import seeded
-from lincoln.text import bytes_text, rendered
-from lincoln.watching import watch
+from lincoln.layers.observe import watch
+from lincoln.training.random import seeded
 
 if TYPE_CHECKING:
     from rich.table import Table

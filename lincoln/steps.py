@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor
 
-from lincoln.binding import bind_loss, bind_optimizer
-from lincoln.bookkeeping import Tally
 from lincoln.data import Batch
 from lincoln.errors import DataError
 from lincoln.layers import Layer
-from lincoln.loss import Loss, evaluating
+from lincoln.losses.objective import Loss, evaluating
 from lincoln.optim import Optimizer
+from lincoln.training.binding import bind_loss, bind_optimizer
+from lincoln.training.tally import Tally
 
 
 def evaluate(loss: Loss, batches: Iterable[Batch]) -> tuple[float, Tensor, Tensor]:

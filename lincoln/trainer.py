@@ -16,24 +16,25 @@ from typing import TypeGuard
 import torch
 from torch import Tensor
 
-from lincoln import checkpoint, resuming
-from lincoln.binding import bind_loss, bind_optimizer
-from lincoln.bookkeeping import Best, Snapshot, Tally
-from lincoln.callbacks import Callback, Callbacks
-from lincoln.checks import check_numbers
-from lincoln.config import TrainerConfig
+from lincoln import checkpoint
+from lincoln._util.checks import check_numbers
+from lincoln.callbacks.base import Callback, Callbacks
+from lincoln.callbacks.display import shown_by
 from lincoln.data import Batch, DataLoader, Dataset
+from lincoln.engine.replay import Replay, replayable, says
+from lincoln.engine.threads import threads_for
 from lincoln.errors import ArgumentError, CheckpointError, DataError, DivergenceError, StateError
-from lincoln.history import TrainerRunResult
 from lincoln.layers import Layer
-from lincoln.loss import Loss, evaluating
+from lincoln.losses.objective import Loss, evaluating
 from lincoln.metrics import Metric
 from lincoln.optim import Optimizer
-from lincoln.progress import shown_by
-from lincoln.replay import Replay, replayable, says
-from lincoln.seeding import seeded
 from lincoln.steps import clip, evaluate
-from lincoln.threads import threads_for
+from lincoln.training import resume as resuming
+from lincoln.training.binding import bind_loss, bind_optimizer
+from lincoln.training.config import TrainerConfig
+from lincoln.training.history import TrainerRunResult
+from lincoln.training.random import seeded
+from lincoln.training.tally import Best, Snapshot, Tally
 
 Data = Dataset | Iterable[Batch]
 

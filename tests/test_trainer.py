@@ -478,6 +478,6 @@ def test_many_steps_are_packed(monkeypatch):
     """Losses are kept one by one only up to a number; the sum must not depend on it."""
     losses = []
     for loose in (4096, 2):
-        monkeypatch.setattr("lincoln.bookkeeping._LOOSE", loose)
+        monkeypatch.setattr("lincoln.training.tally._LOOSE", loose)
         losses.append(run().train().losses)
     assert losses[0] == losses[1]

@@ -23,19 +23,19 @@ from sklearn.utils._param_validation import Interval, InvalidParameterError, Opt
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 from torch import Tensor
 
-from lincoln.bookkeeping import Weights
+from lincoln._util.checks import as_tensor, to_numpy
 from lincoln.callbacks import Callback
-from lincoln.checks import as_tensor, to_numpy
-from lincoln.config import TrainerConfig
 from lincoln.errors import ArgumentError, DivergenceError
 from lincoln.estimators.batches import Examples, ShuffledOrder, features_for, home
 from lincoln.estimators.convergence import Convergence, Curves
-from lincoln.history import TrainerRunResult
 from lincoln.layers import Layer
-from lincoln.loss import Loss
-from lincoln.models import chosen_device
+from lincoln.losses.objective import Loss
+from lincoln.models.base import chosen_device
 from lincoln.optim import Optimizer
 from lincoln.trainer import Trainer
+from lincoln.training.config import TrainerConfig
+from lincoln.training.history import TrainerRunResult
+from lincoln.training.tally import Weights
 
 _FITTED = ("network_", "_loss", "_optimizer", "_curves")
 _CHUNK = 65536  # examples predicted at a time

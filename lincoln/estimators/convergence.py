@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from lincoln.bookkeeping import Tally, Weights
 from lincoln.callbacks import Callback
-from lincoln.loss import Loss
+from lincoln.losses.objective import Loss
 from lincoln.trainer import Trainer
+from lincoln.training.tally import Tally, Weights
 
 _SMALLEST_RATE = 1e-6  # an adaptive learning rate is not lowered from here
 

@@ -14,20 +14,20 @@ from numpy.random import RandomState
 from sklearn.utils._param_validation import Interval
 from torch import Tensor
 
-from lincoln.binding import bind_loss, bind_optimizer
-from lincoln.config import TrainerConfig
 from lincoln.errors import ArgumentError, DataError
 from lincoln.estimators.base import NetworkEstimator, arguments
 from lincoln.estimators.batches import Examples
 from lincoln.estimators.convergence import Convergence
 from lincoln.estimators.targets import ClassifierPart, RegressorPart
 from lincoln.layers import Identity, Layer, Linear, Sequential
-from lincoln.loss import Loss
 from lincoln.losses import MSE, CrossEntropy, LogLoss
+from lincoln.losses.objective import Loss
 from lincoln.optim import Adam, Optimizer
 from lincoln.schedules import Schedule
-from lincoln.seeding import seeded
 from lincoln.trainer import Trainer
+from lincoln.training.binding import bind_loss, bind_optimizer
+from lincoln.training.config import TrainerConfig
+from lincoln.training.random import seeded
 
 Template = Layer | Callable[[int], Layer]
 

@@ -14,16 +14,16 @@ from sklearn.utils._param_validation import Interval, InvalidParameterError, Str
 from sklearn.utils.optimize import _check_optimize_result
 from torch import Tensor
 
-from lincoln.checks import as_tensor, to_numpy
+from lincoln._util.checks import as_tensor, to_numpy
 from lincoln.estimators.base import NetworkEstimator
 from lincoln.estimators.batches import Examples, home
 from lincoln.estimators.convergence import averaged
-from lincoln.history import TrainerRunResult
 from lincoln.layers import Dense, Dropout, Layer, Linear, Sequential, SparseLinear
-from lincoln.lbfgs import minimize
-from lincoln.loss import Loss
 from lincoln.losses import CrossEntropy, LogLoss, PoissonLoss, SquaredError
+from lincoln.losses.objective import Loss
 from lincoln.optim import AdamHat, Momentum, Optimizer
+from lincoln.optim.lbfgs import minimize
+from lincoln.training.history import TrainerRunResult
 
 _ACTIVATIONS = {"identity": None, "logistic": "sigmoid", "tanh": "tanh", "relu": "relu"}
 _OUTPUTS = {"identity": None, "exp": "exp", "logistic": "sigmoid", "softmax": "softmax"}

@@ -17,7 +17,7 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_targ
 from sklearn.utils.validation import column_or_1d, validate_data
 from torch import Tensor
 
-from lincoln.checks import as_tensor, to_numpy
+from lincoln._util.checks import as_tensor, to_numpy
 from lincoln.estimators.base import NetworkEstimator
 
 _FLOATS = (np.float64, np.float32)

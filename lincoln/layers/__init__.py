@@ -1,10 +1,10 @@
 """Layers: differentiable functions with a hand-written forward and backward."""
 
 from lincoln.layers.activations import Exp, Identity, ReLU, Sigmoid, Softmax, Tanh
-from lincoln.layers.base import Layer
-from lincoln.layers.containers import Dense, Sequential
 from lincoln.layers.dropout import Dropout
+from lincoln.layers.layer import Layer
 from lincoln.layers.linear import Linear
+from lincoln.layers.sequential import Dense, Sequential
 from lincoln.layers.sparse import SparseLinear, csr_tensor
 
 __all__ = [

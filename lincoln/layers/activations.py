@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lincoln import init
-from lincoln.layers.base import Layer
+from lincoln.layers.layer import Layer
 
 
 class Sigmoid(Layer):

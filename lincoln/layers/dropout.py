@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from lincoln.errors import ArgumentError
-from lincoln.layers.base import Layer
+from lincoln.layers.layer import Layer
 
 
 class Dropout(Layer):

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from lincoln import init as initializers
-from lincoln.checks import at_least_one
+from lincoln._util.checks import at_least_one
 from lincoln.errors import ArgumentError, DimensionError, MatchError
-from lincoln.layers.base import Layer
+from lincoln.layers.layer import Layer
 
 
 class Linear(Layer):

@@ -1,0 +1,160 @@
+"""What a run shows while it trains."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from lincoln.callbacks import Callback
+from lincoln.training.config import TrainerConfig
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+    from lincoln.trainer import Trainer
+
+_REFRESH = 0.1  # seconds between two looks at a running epoch
+
+
+def shown_by(config: TrainerConfig) -> tuple[Callback, ...]:
+    """What this config wants to be shown: a display on a terminal, lines elsewhere, or nothing."""
+    if config.progress is None:
+        return ()
+    return (ProgressDisplay(),) if config.progress == "auto" and on_terminal() else (EpochLines(config.log_interval),)
+
+
+def on_terminal() -> bool:
+    return sys.stdout.isatty()
+
+
+class LinePrinter(Callback):
+    """The notebook's line every `every` steps: epoch, training loss per example since the last line, and a measure.
+
+    `measure` is called for it and gives the metric on the training data; it is noted in the history too.
+    """
+
+    saved = False
+    only_looks = True
+
+    def __init__(self, every: int, measure: Callable[[], float]) -> None:
+        self.every = every
+        self.measure = measure
+
+    def train_begin(self, trainer: Trainer) -> None:
+        self._reported = trainer.tally.read()
+
+    def step_end(self, trainer: Trainer) -> None:
+        if trainer.history.steps % self.every == 0:
+            total, examples = trainer.tally.read()
+            loss = (total - self._reported[0]) / (examples - self._reported[1])
+            self._reported = total, examples
+            trainer.check_finite(loss)
+            value = self.measure()
+            trainer.history.metrics.append((trainer.epoch, value))
+            name = trainer.history.metric
+            shown = f"{value * 100:.3f}%" if name == "accuracy" else f"{value:.4f}"
+            line = f"Epoch {trainer.epoch}.. Train loss: {loss:.4f}..  {name.capitalize()}: {shown}"
+            if trainer.history.val_losses:
+                line += f"..  Val loss: {trainer.history.val_losses[-1]:.4f}"
+            print(line)
+
+
+class Speed(Callback):
+    """What the displays below share: how fast the run is, and how long it will go on."""
+
+    saved = False
+
+    def train_begin(self, trainer: Trainer) -> None:
+        self._start = time.perf_counter()
+        self._examples = trainer.tally.examples
+        self._done = self.epochs_done(trainer)
+
+    def epochs_done(self, trainer: Trainer) -> float:
+        """Epochs, with the part of the present one that is done."""
+        return trainer.epoch - 1 + trainer.epoch_fraction if trainer.epoch else 0.0
+
+    def numbers(self, trainer: Trainer) -> str:
+        """Losses, metric, learning rate, speed and time left. `*` marks a loss that is the best so far."""
+        history, seconds = trainer.history, time.perf_counter() - self._start
+        parts = []
+        if history.losses:
+            parts.append(_marked("loss", history.losses, best=not history.val_losses))
+        if history.val_losses:
+            parts.append(_marked("val loss", history.val_losses, best=True))
+        if history.val_metrics:
+            parts.append(f"{history.metric} {history.val_metrics[-1]:.4f}")
+        parts.append(f"lr {trainer.optimizer.lr:.3g}")
+        parts.append(f"{(trainer.tally.examples - self._examples) / max(seconds, 1e-9):,.0f} examples/s")
+        done = self.epochs_done(trainer) - self._done
+        if done > 0:
+            left = (trainer.config.num_epochs - self._done - done) * seconds / done
+            parts.append(f"{_clock(left)} left")
+        return "  ".join(parts)
+
+
+class EpochLines(Speed):
+    """A plain line every `every` epochs, and for the last."""
+
+    only_looks = True
+
+    def __init__(self, every: int = 1) -> None:
+        self.every = every
+
+    def epoch_end(self, trainer: Trainer) -> None:
+        last = trainer.config.num_epochs
+        if trainer.epoch % self.every == 0 or trainer.epoch == last or trainer.stopping:
+            print(f"Epoch {trainer.epoch:{len(str(last))}}/{last}  {self.numbers(trainer)}")
+
+
+class ProgressDisplay(Speed):
+    """A rich display: a bar over the epochs and, below it, the numbers. NO_COLOR is obeyed."""
+
+    only_looks = True
+
+    def train_begin(self, trainer: Trainer) -> None:
+        from rich.live import Live
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+        super().train_begin(trainer)
+        self._bar = Progress(TextColumn("epoch {task.fields[epoch]}"), BarColumn(bar_width=None), TaskProgressColumn())
+        self._task = self._bar.add_task("", total=trainer.config.num_epochs, epoch="")
+        self._shown = 0.0
+        self._live = Live(self._render(trainer), refresh_per_second=10)
+        self._live.start()
+
+    def step_end(self, trainer: Trainer) -> None:
+        if time.perf_counter() - self._shown > _REFRESH:
+            self._update(trainer)
+
+    def epoch_end(self, trainer: Trainer) -> None:
+        self._update(trainer)
+
+    def close(self) -> None:
+        if hasattr(self, "_live"):
+            self._live.stop()
+
+    def _update(self, trainer: Trainer) -> None:
+        self._shown = time.perf_counter()
+        self._live.update(self._render(trainer))
+
+    def _render(self, trainer: Trainer) -> Group:
+        from rich.console import Group
+        from rich.text import Text
+
+        epoch = f"{trainer.epoch}/{trainer.config.num_epochs}"
+        self._bar.update(self._task, completed=self.epochs_done(trainer), epoch=epoch)
+        return Group(self._bar, Text(self.numbers(trainer), style="dim"))
+
+
+def _marked(name: str, values: list[float], best: bool) -> str:
+    if not best:
+        return f"{name} {values[-1]:.4f}"
+    lowest = min(values)
+    return f"{name} {values[-1]:.4f}" + ("*" if values[-1] == lowest else f" (best {lowest:.4f})")
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds + 0.5), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes >= 60 else f"{minutes}:{rest:02d}"

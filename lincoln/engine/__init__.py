@@ -1,0 +1,1 @@
+"""How a step is run: by the layers, or recorded and replayed."""

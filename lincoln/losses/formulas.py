@@ -1,0 +1,184 @@
+"""Losses: two formulas each, value and gradient; what all of them share is in loss.py."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from lincoln.errors import DataError
+from lincoln.layers import Exp, Sigmoid, Softmax
+from lincoln.layers.activations import by_rows
+from lincoln.losses.objective import Loss, Reduction
+
+__all__ = ["MSE", "CrossEntropy", "LogLoss", "Loss", "PoissonLoss", "SquaredError"]
+
+
+class LogLoss(Loss):
+    """l = -y log p - (1 - y) log(1 - p) summed over outputs, for p, y (n, o), y in {0, 1}; added up over examples.
+
+    dl/dp = (p - y) / (p (1 - p)). In log-odds z, where p = sigmoid(z): l = log(1 + e^z) - y z, which for y of 0 and
+    1 is log(1 + e^((1 - 2y) z)), and dl/dz = p - y (docs/derivations/log_loss.md). On plain probabilities logarithms stop
+    at -100, as in `torch.nn.BCELoss`. The default reduction is the notebook's, "sum".
+    """
+
+    recordable = True
+    link = Sigmoid
+    reduction: Reduction = "sum"
+
+    def value(self, p: Tensor, y: Tensor) -> Tensor:
+        return -(y * torch.log(p).clamp(min=-100) + (1 - y) * torch.log1p(-p).clamp(min=-100))
+
+    def gradient(self, p: Tensor, y: Tensor) -> Tensor:
+        return (p - y) / (p * (1 - p)).clamp(min=_floor(p))
+
+    def value_from_logits(self, z: Tensor, y: Tensor) -> Tensor:
+        return _softplus(torch.addcmul(z, y, z, value=-2))
+
+    def gradient_from_logits(self, z: Tensor, y: Tensor) -> Tensor:
+        return torch.sigmoid(z) - y
+
+    def check(self, target: Tensor, outputs: int) -> None:
+        if not torch.equal(torch.sign(target), target * target):  # true of 0 and 1 alone: not of -1, 1/2, NaN or infinity
+            wrong = (target != 0) & (target != 1)
+            raise DataError(f"LogLoss: targets hold {_first(target, wrong)}; wanted 0 and 1 only")
+
+
+class CrossEntropy(Loss):
+    """l = -sum_c y_c log p_c, for p (n, c); y is class indices, (n,) integers, or probabilities, (n, c), that sum to 1.
+
+    dl/dp_c = -y_c / p_c. In log-odds z, where p = softmax(z): log p = z - log sum_c e^z_c and dl/dz = p - y
+    (docs/derivations/softmax.md). On plain probabilities logarithms stop at -100.
+    """
+
+    recordable = True
+    link = Softmax
+
+    def value(self, p: Tensor, y: Tensor) -> Tensor:
+        return -_picked(torch.log(p).clamp(min=-100), y)
+
+    def gradient(self, p: Tensor, y: Tensor) -> Tensor:
+        return -_one_hot(y, p) / p.clamp(min=_floor(p))
+
+    def value_from_logits(self, z: Tensor, y: Tensor) -> Tensor:
+        return -_picked(by_rows(torch.log_softmax, z), y)
+
+    def gradient_from_logits(self, z: Tensor, y: Tensor) -> Tensor:
+        return by_rows(torch.softmax, z) - _one_hot(y, z)
+
+    def value_and_gradient_from_logits(self, z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        log_p = by_rows(torch.log_softmax, z)
+        p = torch.exp(log_p)
+        if y.is_floating_point():
+            return -_picked(log_p, y), p - y
+        c = y.unsqueeze(-1)
+        log_pc = log_p.gather(-1, c)
+        return -log_pc.squeeze(-1), p.scatter_(-1, c, torch.expm1(log_pc))  # p_c - 1 for the class c, p for all others
+
+    def match(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Class indices as (n,) int64, probabilities as (n, c) in the prediction's dtype."""
+        if target.is_floating_point():
+            if target.shape != prediction.shape:
+                wanted = f"{tuple(prediction.shape)} for probabilities (class indices must be integers, not {target.dtype})"
+                raise self._mismatch(prediction, target, wanted)
+            return target.to(prediction.dtype)
+        if target.dim() == prediction.dim() and target.shape[-1] == 1:
+            target = target.squeeze(-1)
+        if target.shape != prediction.shape[:-1]:
+            raise self._mismatch(prediction, target, f"{tuple(prediction.shape[:-1])} for class indices")
+        return target if target.dtype == torch.int64 else target.long()
+
+    def check(self, target: Tensor, outputs: int) -> None:
+        if not target.is_floating_point():
+            wrong = (target < 0) | (target >= outputs)
+            if wrong.any():
+                raise DataError(
+                    f"CrossEntropy: class indices hold {_first(target, wrong)}; the network has {outputs} outputs, so "
+                    f"wanted 0 to {outputs - 1}"
+                )
+        elif not ((target >= 0).all() and torch.allclose(target.sum(-1), target.new_ones(()), atol=1e-3)):
+            raise DataError("CrossEntropy: target probabilities must be 0 or more and sum to 1 over the last dimension")
+
+
+class MSE(Loss):
+    """l = sum_o (p_o - y_o)^2 / o, the squared error averaged over outputs, for p, y (n, o). dl/dp = 2 (p - y) / o."""
+
+    recordable = True
+
+    def value(self, p: Tensor, y: Tensor) -> Tensor:
+        return (p - y) ** 2 / p.shape[-1]
+
+    def gradient(self, p: Tensor, y: Tensor) -> Tensor:
+        return (p - y) * (2 / p.shape[-1])
+
+    def check(self, target: Tensor, outputs: int) -> None:
+        if not torch.isfinite(target).all():
+            raise DataError(f"MSE: targets hold {_first(target, ~torch.isfinite(target))}; wanted finite numbers")
+
+
+class SquaredError(Loss):
+    """l = sum_o (p_o - y_o)^2 / 2, for p, y (n, o), so dl/dp = p - y: scikit-learn's, and o / 2 times MSE."""
+
+    recordable = True
+
+    def value(self, p: Tensor, y: Tensor) -> Tensor:
+        return (p - y) ** 2 / 2
+
+    def gradient(self, p: Tensor, y: Tensor) -> Tensor:
+        return p - y
+
+    def check(self, target: Tensor, outputs: int) -> None:
+        if not torch.isfinite(target).all():
+            raise DataError(f"SquaredError: targets hold {_first(target, ~torch.isfinite(target))}; wanted finite numbers")
+
+
+class PoissonLoss(Loss):
+    """l = p - y + y log(y / p) summed over outputs, for rates p > 0 and counts y >= 0, (n, o): half the Poisson deviance.
+
+    dl/dp = 1 - y / p. In logarithms z, where p = e^z: l = e^z - y z + y log y - y and dl/dz = p - y. The least is 0, at
+    p = y; from a Poisson distribution's -log P(y) = p - y log p + log y! it differs by what does not depend on p.
+    """
+
+    recordable = True
+    link = Exp
+
+    def value(self, p: Tensor, y: Tensor) -> Tensor:
+        return p - y + torch.xlogy(y, y) - torch.xlogy(y, p)
+
+    def gradient(self, p: Tensor, y: Tensor) -> Tensor:
+        return 1 - y / p
+
+    def value_from_logits(self, z: Tensor, y: Tensor) -> Tensor:
+        return torch.exp(z) - y * z + torch.xlogy(y, y) - y
+
+    def gradient_from_logits(self, z: Tensor, y: Tensor) -> Tensor:
+        return torch.exp(z) - y
+
+    def check(self, target: Tensor, outputs: int) -> None:
+        wrong = ~(torch.isfinite(target) & (target >= 0))
+        if wrong.any():
+            raise DataError(f"PoissonLoss: targets hold {_first(target, wrong)}; wanted finite numbers, 0 or more")
+
+
+def _softplus(z: Tensor) -> Tensor:
+    """log(1 + e^z), exact for every z: torch's own becomes z beyond its threshold, where it rounds to z in float64."""
+    return F.softplus(z, threshold=40)
+
+
+def _floor(p: Tensor) -> float:
+    """What a product of probabilities is not let fall below before something is divided by it."""
+    return max(1e-12, torch.finfo(p.dtype).tiny)
+
+
+def _picked(t: Tensor, y: Tensor) -> Tensor:
+    """sum_c y_c t_c, (n,), for y as probabilities (n, c) or as class indices (n,)."""
+    return (y * t).sum(-1) if y.is_floating_point() else t.gather(-1, y.unsqueeze(-1)).squeeze(-1)
+
+
+def _one_hot(y: Tensor, like: Tensor) -> Tensor:
+    return y if y.is_floating_point() else torch.zeros_like(like).scatter_(-1, y.unsqueeze(-1), 1.0)
+
+
+def _first(target: Tensor, wrong: Tensor) -> str:
+    where = wrong.nonzero()[0].tolist()
+    return f"{target[tuple(where)].item():g} (at {where[0] if len(where) == 1 else tuple(where)})"

@@ -1,0 +1,5 @@
+"""A network with `fit` and `predict`."""
+
+from lincoln.models.base import Classifier, Regressor
+
+__all__ = ["Classifier", "Regressor"]

@@ -1,0 +1,40 @@
+"""Losses and optimizers for a network, from whatever way users name them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from lincoln.errors import ArgumentError
+from lincoln.layers import Layer
+from lincoln.losses.objective import Loss
+from lincoln.optim import Optimizer
+
+
+def bind_loss(given: Loss | Callable[[Layer], Loss], network: Layer) -> Loss:
+    """A loss for `network`, from a class, a factory, or an instance that must be bound to it already."""
+    loss: Loss = given if isinstance(given, Loss) else _make("loss", Loss, given, network)
+    _same_network("loss", loss.network, network)
+    return loss
+
+
+def bind_optimizer(given: Optimizer | Callable[[Layer], Optimizer], network: Layer) -> Optimizer:
+    """As `bind_loss`, for an optimizer."""
+    optimizer: Optimizer = given if isinstance(given, Optimizer) else _make("optimizer", Optimizer, given, network)
+    _same_network("optimizer", optimizer.network, network)
+    return optimizer
+
+
+def _make(role: str, kind: type, factory: Any, network: Layer) -> Any:
+    made = factory(network) if callable(factory) else factory
+    if not isinstance(made, kind):
+        raise ArgumentError(
+            f"{role} is {factory!r}; wanted a {kind.__name__} class, a factory that makes one from a network (such as "
+            f"functools.partial), or an instance"
+        )
+    return made
+
+
+def _same_network(role: str, bound: Layer, network: Layer) -> None:
+    if bound is not network:
+        raise ArgumentError(f"{role} is bound to another network than the one to be trained; make it from this one")
