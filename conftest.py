@@ -29,8 +29,8 @@ class _Printed(CodeBlockParser):
     language = "text"
 
     def evaluate(self, example):
-        got, wanted = (_words_and_numbers(text) for text in (example.namespace["printed"], str(example.parsed)))
-        if got[0] != wanted[0] or got[1] != pytest.approx(wanted[1], rel=0.01, abs=2e-3):
+        got, expected = (_words_and_numbers(text) for text in (example.namespace["printed"], str(example.parsed)))
+        if got[0] != expected[0] or got[1] != pytest.approx(expected[1], rel=0.01, abs=2e-3):
             return f"printed:\n{example.namespace['printed']}\nthe page says:\n{example.parsed}"
         return None
 

@@ -89,7 +89,7 @@ def summary(network: Layer, input_shape: Sequence[int]) -> Summary:
         raise ArgumentError(f"summary: {network!r} is not a Layer")
     shape = tuple(input_shape) if isinstance(input_shape, Sequence) else ()
     if not shape or not all(isinstance(size, int | np.integer) and size > 0 for size in shape):
-        raise ArgumentError(f"summary: input_shape is {input_shape!r}; wanted sizes, the examples first: (128, 30)")
+        raise ArgumentError(f"summary: input_shape is {input_shape!r}; expected sizes, the examples first: (128, 30)")
     with seeded(0), torch.inference_mode(False):
         subject = copy.deepcopy(network).train()
         own = next(subject.parameters(), None)

@@ -24,7 +24,7 @@ def from_torch(module: nn.Module) -> Layer:
     """
     if not isinstance(module, nn.Module):
         hint = "; it is a lincoln network already" if isinstance(module, Layer) else ""
-        raise ArgumentError(f"from_torch: module is {module!r}, wanted a torch.nn.Module{hint}")
+        raise ArgumentError(f"from_torch: module is {module!r}, expected a torch.nn.Module{hint}")
     network = _layer(module, "")
     _refuse_tied(module)
     network.name_layers()
@@ -39,7 +39,7 @@ def to_torch(network: Layer) -> nn.Module:
     """
     if not isinstance(network, Layer):
         hint = "; it is a torch module already" if isinstance(network, nn.Module) else ""
-        raise ArgumentError(f"to_torch: network is {network!r}, wanted a lincoln Layer{hint}")
+        raise ArgumentError(f"to_torch: network is {network!r}, expected a lincoln Layer{hint}")
     with torch.inference_mode(False):  # a parameter made in inference mode could not be trained
         return _module(network, "")
 

@@ -34,7 +34,7 @@ def accuracy(targets: Any, predictions: Any) -> float:
         raise DataError("accuracy: no data")
     if p.dtype.kind == "f" and not np.array_equal(p, np.round(p)):
         raise DataError(
-            f"accuracy: predictions hold {p[p != np.round(p)].flat[0]:g}; wanted classes: decide first (p >= 0.5)"
+            f"accuracy: predictions hold {p[p != np.round(p)].flat[0]:g}; expected classes: decide first (p >= 0.5)"
         )
     right = t == p
     return float(np.mean(right if right.ndim == 1 else right.all(tuple(range(1, right.ndim)))))
@@ -49,7 +49,7 @@ def confusion_matrix(targets: Any, predictions: Any) -> np.ndarray:
 
     t, p, classes = _classes(targets, predictions)
     if t.ndim > 1:
-        raise DimensionError(f"confusion_matrix: targets have shape {t.shape}; wanted (n,): take one label at a time")
+        raise DimensionError(f"confusion_matrix: targets have shape {t.shape}; expected (n,): take one label at a time")
     if len(classes) == 1:  # which scikit-learn would warn about
         return np.array([[len(t)]])
     matrix: np.ndarray = confusion_matrix(t, p, labels=range(len(classes)))
@@ -111,7 +111,7 @@ def roc_auc(targets: Any, probabilities: Any) -> float:
         if share in (0, 1):
             which = "the positive class" if t.ndim == 1 else f"class {label}"
             raise DataError(
-                f"roc_auc: targets hold {'no' if share == 0 else 'only'} examples of {which}; wanted both kinds"
+                f"roc_auc: targets hold {'no' if share == 0 else 'only'} examples of {which}; expected both kinds"
             )
     return float(roc_auc_score(t, p, average="macro"))
 
@@ -129,7 +129,7 @@ def log_loss(targets: Any, probabilities: Any) -> float:
     t, p = _scored(targets, probabilities)
     if t.ndim > 1:
         raise DimensionError(
-            f"log_loss: targets have shape {t.shape}; wanted classes, (n,): of one-hot rows take argmax(1), of several "
+            f"log_loss: targets have shape {t.shape}; expected classes, (n,): of one-hot rows take argmax(1), of several "
             f"labels an example one at a time"
         )
     if p.ndim == 1:
@@ -152,21 +152,23 @@ def choose_threshold(
 
     given = {name: value for name, value in (("recall", recall), ("precision", precision)) if value is not None}
     if len(given) != 1:
-        raise ArgumentError(f"choose_threshold: got {' and '.join(given) or 'neither'}; wanted either recall or precision")
-    ((name, wanted),) = given.items()
-    if not 0 <= wanted <= 1:
-        raise ArgumentError(f"choose_threshold: {name} is {wanted!r}; wanted a fraction between 0 and 1")
+        raise ArgumentError(
+            f"choose_threshold: got {' and '.join(given) or 'neither'}; expected either recall or precision"
+        )
+    ((name, expected),) = given.items()
+    if not 0 <= expected <= 1:
+        raise ArgumentError(f"choose_threshold: {name} is {expected!r}; expected a fraction between 0 and 1")
     t, p = _binary(targets, probabilities, "choose_threshold")
     if not t.any():
         raise DataError("choose_threshold: targets hold no examples of the positive class, so recall means nothing")
     precisions, recalls, thresholds = precision_recall_curve(t, p)
     precisions, recalls = precisions[:-1], recalls[:-1]  # the curve's last point, (1, 0), belongs to no threshold
     held, sought = (recalls, precisions) if name == "recall" else (precisions, recalls)
-    reached = np.flatnonzero(held >= wanted)
+    reached = np.flatnonzero(held >= expected)
     if len(reached) == 0:
         best = np.lexsort((sought, held))[-1]
         raise DataError(
-            f"choose_threshold: no threshold reaches precision {wanted:g}; the best is {held[best]:.4g}, with recall "
+            f"choose_threshold: no threshold reaches precision {expected:g}; the best is {held[best]:.4g}, with recall "
             f"{sought[best]:.4g}, at threshold {thresholds[best]:.4g}"
         )
     return float(thresholds[reached[np.lexsort((held[reached], sought[reached]))[-1]]])
@@ -215,7 +217,7 @@ def _classes(targets: Any, predictions: Any) -> tuple[np.ndarray, np.ndarray, np
     p = _labels("predictions", p, "decide first, for instance by probabilities >= 0.5")
     if t.dtype.kind != p.dtype.kind:
         kinds = ["strings" if labels.dtype.kind == "U" else "numbers" for labels in (t, p)]
-        raise DataError(f"targets are {kinds[0]} and predictions {kinds[1]}; wanted the same")
+        raise DataError(f"targets are {kinds[0]} and predictions {kinds[1]}; expected the same")
     if t.ndim > 1:
         return t, p, np.arange(t.shape[1])
     classes = _found(np.concatenate([t, p]))
@@ -231,15 +233,15 @@ def _scored(targets: Any, probabilities: Any, scores: bool = False) -> tuple[np.
     p = _finite("probabilities", _array(probabilities))
     if p.shape != t.shape and (t.ndim > 1 or p.ndim != 2 or len(t) != len(p)):
         raise MatchError(
-            f"targets have shape {t.shape}, probabilities {p.shape}; wanted the same, or (n,) and (n, classes)"
+            f"targets have shape {t.shape}, probabilities {p.shape}; expected the same, or (n,) and (n, classes)"
         )
     if not scores or t.ndim < p.ndim:
-        _refuse("probabilities", p, (p < 0) | (p > 1), "wanted 0 to 1: send log-odds through a sigmoid or softmax first")
+        _refuse("probabilities", p, (p < 0) | (p > 1), "expected 0 to 1: send log-odds through a sigmoid or softmax first")
     if t.ndim > 1:
         return t, p
     if p.ndim > 1:
         total = p.sum(1)
-        _refuse("probabilities, summed,", total, np.abs(total - 1) > 1e-3, "wanted 1 over the classes of each example")
+        _refuse("probabilities, summed,", total, np.abs(total - 1) > 1e-3, "expected 1 over the classes of each example")
         if p.shape[1] > 2:
             return _indices(t, p.shape[1]), p
         p = p[:, 1]
@@ -253,7 +255,7 @@ def _binary(targets: Any, probabilities: Any, name: str, scores: bool = False) -
     """Targets 0 and 1, (n,), and probabilities of 1, (n,)."""
     t, p = _scored(targets, probabilities, scores)
     if p.ndim > 1:
-        raise DimensionError(f"{name}: probabilities have shape {p.shape}; wanted (n,): take one class at a time")
+        raise DimensionError(f"{name}: probabilities have shape {p.shape}; expected (n,): take one class at a time")
     return t, p
 
 
@@ -269,9 +271,9 @@ def _labels(name: str, array: np.ndarray, hint: str) -> np.ndarray:
     if array.dtype.kind == "U" and array.ndim == 1 and array.size:
         return array
     array = _finite(name, array)
-    _refuse(name, array, array != np.round(array), f"wanted classes, whole numbers or strings: {hint}")
+    _refuse(name, array, array != np.round(array), f"expected classes, whole numbers or strings: {hint}")
     if array.ndim > 1:
-        _refuse(name, array, (array != 0) & (array != 1), f"of several labels an example {array.shape}, wanted 0 and 1")
+        _refuse(name, array, (array != 0) & (array != 1), f"of several labels an example {array.shape}, expected 0 and 1")
     return array.astype(np.int64)
 
 
@@ -282,9 +284,9 @@ def _finite(name: str, array: np.ndarray) -> np.ndarray:
     if array.size == 0 or array.ndim == 0:
         raise DataError(f"{name}: no data (shape {array.shape})")
     if array.dtype.kind not in "biuf":
-        raise DataError(f"{name} of shape {array.shape} have dtype {array.dtype}; wanted numbers")
+        raise DataError(f"{name} of shape {array.shape} have dtype {array.dtype}; expected numbers")
     array = array.astype(np.float64)
-    _refuse(name, array, ~np.isfinite(array), "wanted finite numbers")
+    _refuse(name, array, ~np.isfinite(array), "expected finite numbers")
     return array
 
 
@@ -298,7 +300,7 @@ def _indices(t: np.ndarray, classes: int) -> np.ndarray:
     """Targets as indices into `classes` columns of probabilities."""
     if t.dtype.kind != "U":
         _refuse(
-            "targets", t, (t < 0) | (t >= classes), f"wanted 0 to {classes - 1}, for probabilities of {classes} classes"
+            "targets", t, (t < 0) | (t >= classes), f"expected 0 to {classes - 1}, for probabilities of {classes} classes"
         )
         return t
     found = np.unique(t)
@@ -307,16 +309,16 @@ def _indices(t: np.ndarray, classes: int) -> np.ndarray:
     return np.searchsorted(found, t)
 
 
-def _refuse(name: str, array: np.ndarray, wrong: np.ndarray, wanted: str) -> None:
+def _refuse(name: str, array: np.ndarray, wrong: np.ndarray, expected: str) -> None:
     if wrong.any():
         place = tuple(int(index) for index in np.argwhere(wrong)[0])
-        raise DataError(f"{name} hold {array[place]:g} (at {place[0] if len(place) == 1 else place}); {wanted}")
+        raise DataError(f"{name} hold {array[place]:g} (at {place[0] if len(place) == 1 else place}); {expected}")
 
 
 def _alike(targets: Any, predictions: Any) -> tuple[np.ndarray, np.ndarray]:
     t, p = _array(targets), _array(predictions)
     if t.shape != p.shape:
-        raise MatchError(f"targets have shape {t.shape}, predictions {p.shape}; wanted the same")
+        raise MatchError(f"targets have shape {t.shape}, predictions {p.shape}; expected the same")
     return t, p
 
 

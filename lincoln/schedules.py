@@ -44,16 +44,16 @@ class Schedule(ABC):
     def load_state_dict(self, state: Mapping[str, float]) -> None:
         """Take over what `state_dict` gave. MatchError, with nothing changed, if it is another schedule's."""
         if state:
-            raise MatchError(f"{type(self).__name__}: the state holds {sorted(state)}, wanted an empty one")
+            raise MatchError(f"{type(self).__name__}: the state holds {sorted(state)}, expected an empty one")
 
     def __post_init__(self) -> None:
         """Settings of the names in `_RANGES` are checked, a subclass's own too, and become plain numbers."""
         for name, value in vars(self).items():
             if name in _RANGES:
-                wanted, plain, holds = _RANGES[name]
+                expected, plain, holds = _RANGES[name]
                 kind = {int: Integral, float: Real}.get(plain, plain)
                 if isinstance(value, bool) or not isinstance(value, kind) or not holds(value):
-                    raise ArgumentError(f"{type(self).__name__}: {name}={value!r} is out of range ({wanted})")
+                    raise ArgumentError(f"{type(self).__name__}: {name}={value!r} is out of range ({expected})")
                 vars(self)[name] = plain(value)
 
 
@@ -187,7 +187,7 @@ class reduce_on_plateau(Schedule):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.factor >= 1:
-            raise ArgumentError(f"reduce_on_plateau: factor={self.factor!r} would not reduce; wanted a number below 1")
+            raise ArgumentError(f"reduce_on_plateau: factor={self.factor!r} would not reduce; expected a number below 1")
         vars(self)["_state"] = {"factor": 1.0, "bad": 0, "cooldown": 0}
 
     def value(self, step: int) -> float:
@@ -215,7 +215,7 @@ class reduce_on_plateau(Schedule):
     def load_state_dict(self, state: Mapping[str, float]) -> None:
         if state.keys() - {"best"} != {"factor", "bad", "cooldown"}:
             raise MatchError(
-                f"reduce_on_plateau: the state holds {sorted(state)}, wanted factor, bad, cooldown and perhaps best"
+                f"reduce_on_plateau: the state holds {sorted(state)}, expected factor, bad, cooldown and perhaps best"
             )
         vars(self)["_state"] = dict(state)
 
@@ -223,8 +223,8 @@ class reduce_on_plateau(Schedule):
         if "best" not in self._state or not math.isfinite(value):
             return math.isfinite(value)
         best, sign = self._state["best"], -1 if self.mode == "min" else 1
-        wanted = best * (1 + sign * self.threshold) if self.threshold_mode == "rel" else best + sign * self.threshold
-        return value < wanted if self.mode == "min" else value > wanted
+        expected = best * (1 + sign * self.threshold) if self.threshold_mode == "rel" else best + sign * self.threshold
+        return value < expected if self.mode == "min" else value > expected
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -241,11 +241,13 @@ class join(Schedule):
     def __init__(self, *schedules: Schedule, at: Iterable[int]) -> None:
         for schedule in schedules:
             if not isinstance(schedule, Schedule):
-                raise ArgumentError(f"join: {schedule!r} is no Schedule; wanted schedules such as linear(100), cosine(900)")
+                raise ArgumentError(
+                    f"join: {schedule!r} is no Schedule; expected schedules such as linear(100), cosine(900)"
+                )
         steps = tuple(at) if isinstance(at, Iterable) else (None,)
         if len(steps) != len(schedules) - 1 or not all(isinstance(step, Integral) for step in steps):
             raise ArgumentError(
-                f"join: at={at!r} for {len(schedules)} schedules; wanted a tuple of integers, one fewer than "
+                f"join: at={at!r} for {len(schedules)} schedules; expected a tuple of integers, one fewer than "
                 f"schedules: the step at which each one after the first begins"
             )
         if any(later <= earlier for earlier, later in zip((0, *steps), steps, strict=False)):

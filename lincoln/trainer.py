@@ -43,10 +43,10 @@ class Trainer:
     """Fit `model` to `train_dataset`: `train()` runs epochs, an epoch runs `train_step`s and one `validation_step`.
 
     `loss` and `optimizer` are classes, factories such as `functools.partial(Adam, lr=1e-3)`, or instances bound to the
-    model. Data are a `Dataset` (features, targets and, if wanted, weights) or any iterable of such batches, torch's own
+    model. Data are a `Dataset` (features, targets and perhaps weights) or any iterable of such batches, torch's own
     DataLoader included. `metric`, a function of (targets, predictions), is measured after each epoch on the validation
     data, and on the training data if the config says so. `loader(dataset, size)` makes the training batches of a
-    Dataset, where `DataLoader` is not wanted.
+    Dataset, instead of `DataLoader`.
 
     The loop runs in torch's inference mode and waits for the device once an epoch: to note the loss, and to see that it
     and the weights are finite. If they are not, the network and the optimizer go back to the last time they were, and
@@ -393,7 +393,7 @@ class Trainer:
         for weight in weights:
             check_numbers(f"{role}weights", weight)
             if weight.min() < 0 or not weight.any():
-                raise DataError(f"{role}weights: wanted 0 or more, and not all of them 0")
+                raise DataError(f"{role}weights: expected 0 or more, and not all of them 0")
         built = all(layer.built for _, layer in self.model.named_layers() if layer.learns)
         with seeded(None if built else 0), torch.inference_mode():
             probe = self.model if built else copy.deepcopy(self.model)  # bad data must not shape the network

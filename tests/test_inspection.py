@@ -51,7 +51,7 @@ def test_dtype_is_the_networks():
 
 @pytest.mark.parametrize("shape", [30, (), (0, 30), (2.0, 3), None, "30"])
 def test_shapes_that_are_none(shape):
-    with pytest.raises(ArgumentError, match=r"wanted sizes, the examples first: \(128, 30\)"):
+    with pytest.raises(ArgumentError, match=r"expected sizes, the examples first: \(128, 30\)"):
         lnc.summary(NETWORK, shape)
 
 

@@ -101,7 +101,7 @@ def test_several_labels_an_example():
         metrics.log_loss(t, p)
     with pytest.raises(DataError, match=r"targets hold 2 \(at \(0, 0\)\); of several labels an example"):
         metrics.recall(2 * t, p)
-    with pytest.raises(DataError, match=r"targets of shape \(3, 2\) have dtype <U1; wanted numbers"):
+    with pytest.raises(DataError, match=r"targets of shape \(3, 2\) have dtype <U1; expected numbers"):
         metrics.recall(t.astype("U1"), p)
 
 
@@ -117,17 +117,17 @@ def test_nothing_to_divide_by(metric):
 def test_log_loss_of_the_course():
     """-(log 0.9 + log 0.8) / 2; with the arguments swapped torch's BCELoss says 15.0000, here it is refused."""
     assert metrics.log_loss([1, 0], [0.9, 0.2]) == pytest.approx(0.1643, abs=5e-5)
-    with pytest.raises(DataError, match=r"targets hold 0\.9 \(at 0\); wanted classes.*were the arguments swapped\?"):
+    with pytest.raises(DataError, match=r"targets hold 0\.9 \(at 0\); expected classes.*were the arguments swapped\?"):
         metrics.log_loss([0.9, 0.2], [1, 0])
     assert round(nn.BCELoss()(torch.tensor([1.0, 0.0]), torch.tensor([0.9, 0.2])).item(), 4) == 15.0
 
 
 @pytest.mark.parametrize("metric", [*CLASSIFIED[1:], metrics.confusion_matrix, *SCORED], ids=name)
 def test_swapped_arguments(metric):
-    with pytest.raises(DataError, match=r"targets hold 0\.25 \(at 1\); wanted classes.*swapped"):
+    with pytest.raises(DataError, match=r"targets hold 0\.25 \(at 1\); expected classes.*swapped"):
         metric(torch.tensor([0.0, 0.25, 1.0]), [0, 1, 1])
     three = torch.softmax(torch.randn(4, 3), -1)
-    with pytest.raises((DataError, MatchError), match=r"swapped|wanted the same"):
+    with pytest.raises((DataError, MatchError), match=r"swapped|expected the same"):
         metric(three, [0, 1, 2, 0])
 
 
@@ -166,14 +166,14 @@ def test_roc_auc_of_several_classes():
 @pytest.mark.parametrize(
     ("t", "p", "message"),
     [
-        ([0, 0], [0.1, 0.2], "no examples of the positive class; wanted both kinds"),
+        ([0, 0], [0.1, 0.2], "no examples of the positive class; expected both kinds"),
         ([1, 1], [0.1, 0.2], "only examples of the positive class"),
         ([7, 7], [0.1, 0.2], r"targets hold 1 classes; probabilities of shape \(n,\)"),
         ([0, 1, 2], [0.1, 0.2, 0.3], "targets hold 3 classes"),
-        ([0, 1, 3], np.eye(3), r"targets hold 3 \(at 2\); wanted 0 to 2"),
+        ([0, 1, 3], np.eye(3), r"targets hold 3 \(at 2\); expected 0 to 2"),
         (["a", "b", "b"], np.eye(3), "targets hold 2 classes, probabilities are of 3"),
-        ([0, 1, 2], 2 * np.eye(3), r"probabilities hold 2 \(at \(0, 0\)\); wanted 0 to 1"),
-        ([0, 1, 2], np.eye(3) / 2, r"probabilities, summed, hold 0\.5 \(at 0\); wanted 1"),
+        ([0, 1, 2], 2 * np.eye(3), r"probabilities hold 2 \(at \(0, 0\)\); expected 0 to 1"),
+        ([0, 1, 2], np.eye(3) / 2, r"probabilities, summed, hold 0\.5 \(at 0\); expected 1"),
     ],
 )
 def test_what_roc_auc_cannot_judge(t, p, message):
@@ -183,7 +183,7 @@ def test_what_roc_auc_cannot_judge(t, p, message):
 
 def test_log_odds_are_no_probabilities():
     with pytest.raises(
-        DataError, match=r"probabilities hold 2\.5 \(at 1\); wanted 0 to 1: send log-odds through a sigmoid"
+        DataError, match=r"probabilities hold 2\.5 \(at 1\); expected 0 to 1: send log-odds through a sigmoid"
     ):
         metrics.log_loss([0, 1], [0.5, 2.5])
 
@@ -196,17 +196,17 @@ def test_log_odds_are_no_probabilities():
     st.sampled_from([0.0, 0.3, 0.5, 0.8, 0.95, 1.0]),
     st.booleans(),
 )
-def test_threshold_is_the_best_of_all(pairs, wanted, by_recall):
+def test_threshold_is_the_best_of_all(pairs, expected, by_recall):
     t, p = np.array([*pairs, (True, 10)]).T
     p = p / 20
     held, sought = (metrics.recall, metrics.precision) if by_recall else (metrics.precision, metrics.recall)
-    every = [(sought(t, p >= c), held(t, p >= c), c) for c in np.unique(p) if held(t, p >= c) >= wanted]
-    given = {"recall" if by_recall else "precision": wanted}
+    every = [(sought(t, p >= c), held(t, p >= c), c) for c in np.unique(p) if held(t, p >= c) >= expected]
+    given = {"recall" if by_recall else "precision": expected}
     if every:
         assert metrics.choose_threshold(t, p, **given) == max(every)[2]
     else:
         best = max(metrics.precision(t, p >= c) for c in np.unique(p))
-        with pytest.raises(DataError, match=f"no threshold reaches precision {wanted:g}; the best is {best:.4g}, with"):
+        with pytest.raises(DataError, match=f"no threshold reaches precision {expected:g}; the best is {best:.4g}, with"):
             metrics.choose_threshold(t, p, **given)
 
 
@@ -225,9 +225,9 @@ def test_threshold_for_a_classifier(breast_cancer):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({}, ArgumentError, "got neither; wanted either recall or precision"),
+        ({}, ArgumentError, "got neither; expected either recall or precision"),
         ({"recall": 0.9, "precision": 0.9}, ArgumentError, "got recall and precision"),
-        ({"recall": 95}, ArgumentError, "recall is 95; wanted a fraction between 0 and 1"),
+        ({"recall": 95}, ArgumentError, "recall is 95; expected a fraction between 0 and 1"),
         ({"precision": float("nan")}, ArgumentError, "precision is nan"),
     ],
 )
@@ -262,13 +262,13 @@ def test_numbers(shape):
 @pytest.mark.parametrize("metric", [*CLASSIFIED[1:], metrics.confusion_matrix, *SCORED, *MEASURED], ids=name)
 def test_nan_and_nothing(metric):
     nan = [0.0, float("nan"), 1.0]
-    with pytest.raises(DataError, match=r"targets hold nan \(at 1\); wanted finite numbers"):
+    with pytest.raises(DataError, match=r"targets hold nan \(at 1\); expected finite numbers"):
         metric(nan, [0, 1, 1])
-    with pytest.raises(DataError, match=r"(predictions|probabilities) hold nan \(at 1\); wanted finite numbers"):
+    with pytest.raises(DataError, match=r"(predictions|probabilities) hold nan \(at 1\); expected finite numbers"):
         metric([0, 1, 1], torch.tensor(nan))
     with pytest.raises(DataError, match=r"targets: no data \(shape \(0,\)\)"):
         metric([], [])
-    with pytest.raises(DataError, match=r"targets of shape \(2,\) have dtype object; wanted numbers"):
+    with pytest.raises(DataError, match=r"targets of shape \(2,\) have dtype object; expected numbers"):
         metric([None, "a"], [0, 1])
 
 
@@ -280,7 +280,7 @@ def test_different_shapes(metric):
 
 
 def test_predictions_that_are_probabilities():
-    with pytest.raises(DataError, match=r"predictions hold 0\.9 \(at 0\); wanted classes.*probabilities >= 0\.5"):
+    with pytest.raises(DataError, match=r"predictions hold 0\.9 \(at 0\); expected classes.*probabilities >= 0\.5"):
         metrics.precision([1, 0], [0.9, 0.2])
 
 

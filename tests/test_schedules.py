@@ -248,11 +248,11 @@ def test_one_plateau_at_two_places_hears_once():
 
 
 def test_state_that_does_not_fit():
-    with pytest.raises(MatchError, match=r"cosine: the state holds \['best'\], wanted an empty one"):
+    with pytest.raises(MatchError, match=r"cosine: the state holds \['best'\], expected an empty one"):
         cosine(10).load_state_dict({"best": 1})
     plateau = reduce_on_plateau()
     for state in ({}, {"factor": 1}, plateau.state_dict() | {"velocity": 1}):
-        with pytest.raises(MatchError, match="wanted factor, bad, cooldown and perhaps best"):
+        with pytest.raises(MatchError, match="expected factor, bad, cooldown and perhaps best"):
             plateau.load_state_dict(state)
     two = join(plateau, reduce_on_plateau(), at=(5,))
     before = two.state_dict()
@@ -427,7 +427,7 @@ def test_settings_out_of_range(kind, settings, message):
     ("parts", "at", "message"),
     [
         ([], (), r"join: at=\(\) for 0 schedules"),
-        ([constant()], (5,), r"join: at=\(5,\) for 1 schedules; wanted a tuple of integers, one fewer"),
+        ([constant()], (5,), r"join: at=\(5,\) for 1 schedules; expected a tuple of integers, one fewer"),
         ([constant(), constant()], (), r"at=\(\) for 2 schedules"),
         ([constant(), constant()], 5, "at=5 for 2 schedules"),
         ([constant(), constant()], (2.5,), r"at=\(2.5,\) for 2 schedules"),

@@ -35,7 +35,7 @@ def test_config():
     assert config.val_minibatch_size == 16
     assert TrainerConfig(val_minibatch_size=5).val_minibatch_size == 5
     for name in ("num_epochs", "train_minibatch_size", "val_minibatch_size"):
-        with pytest.raises(ArgumentError, match=f"{name} is 0; wanted an integer of at least 1"):
+        with pytest.raises(ArgumentError, match=f"{name} is 0; expected an integer of at least 1"):
             TrainerConfig(**{name: 0})
 
 
@@ -171,13 +171,13 @@ def test_model_ends_in_training_mode_with_normal_tensors():
         ({"accumulate": 0}, "accumulate is 0"),
         ({"patience": 0}, "patience is 0"),
         ({"keep_checkpoints": 0}, "keep_checkpoints is 0"),
-        ({"clip_norm": 0}, "clip_norm is 0; wanted a length above 0"),
-        ({"min_delta": -1}, "min_delta is -1; wanted 0 or more"),
-        ({"seed": 1.5}, "seed is 1.5; wanted an integer"),
-        ({"schedule": lambda step: 1.0}, "schedule is .*; wanted a lincoln.schedules.Schedule"),
-        ({"schedule_unit": "day"}, "schedule_unit is 'day'; wanted 'step' or 'epoch'"),
-        ({"checkpoint_interval": 5}, "checkpoint_interval is 5; wanted a checkpoint_folder with it"),
-        ({"progress": True}, "progress is True; wanted 'auto', 'lines' or None"),
+        ({"clip_norm": 0}, "clip_norm is 0; expected a length above 0"),
+        ({"min_delta": -1}, "min_delta is -1; expected 0 or more"),
+        ({"seed": 1.5}, "seed is 1.5; expected an integer"),
+        ({"schedule": lambda step: 1.0}, "schedule is .*; expected a lincoln.schedules.Schedule"),
+        ({"schedule_unit": "day"}, "schedule_unit is 'day'; expected 'step' or 'epoch'"),
+        ({"checkpoint_interval": 5}, "checkpoint_interval is 5; expected a checkpoint_folder with it"),
+        ({"progress": True}, "progress is True; expected 'auto', 'lines' or None"),
     ],
 )
 def test_config_out_of_range(settings, message):

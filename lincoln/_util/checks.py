@@ -68,5 +68,5 @@ def same_length(**tensors: Tensor) -> None:
 def at_least_one(name: str, value: Any) -> int:
     """`value` as an int. ArgumentError unless it is an integer of at least 1."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ArgumentError(f"{name} is {value!r}; wanted an integer of at least 1")
+        raise ArgumentError(f"{name} is {value!r}; expected an integer of at least 1")
     return int(value)

@@ -93,7 +93,7 @@ def check_gradients(
 ) -> GradientReport:
     """Compare the hand-written backward of `target` with torch.autograd over its own forward.
 
-    `target` is a layer or a network, with one example input; or a loss, with features, targets and, if wanted, sample
+    `target` is a layer or a network, with one example input; or a loss, with features, targets and, optionally sample
     weights. It is checked in training mode and in `dtype`; autograd works in float64. The upstream gradient of a layer
     is random. The relative error of an element is |got - expected| / (|expected| + 0.001 max |expected|); it may be
     `tolerance`, by default 1e-7 in float64 and 1e-3 in float32. Gradients computed with `input_grad=False` must be the
@@ -106,17 +106,17 @@ def check_gradients(
     """
     if not isinstance(target, Layer | Loss):
         raise ArgumentError(f"check_gradients: {target!r} is neither a Layer nor a Loss (an instance, not a class)")
-    wanted = (1, 1) if isinstance(target, Layer) else (2, 3)
-    if not wanted[0] <= len(inputs) <= wanted[1]:
+    expected = (1, 1) if isinstance(target, Layer) else (2, 3)
+    if not expected[0] <= len(inputs) <= expected[1]:
         raise ArgumentError(
-            "check_gradients: wanted (layer, x), (loss, features, targets) or (loss, features, targets, weights)"
+            "check_gradients: expected (layer, x), (loss, features, targets) or (loss, features, targets, weights)"
         )
     for tensor in inputs:
         if not isinstance(tensor, Tensor) or tensor.numel() == 0:
             found = f"a {type(tensor).__name__}" if not isinstance(tensor, Tensor) else f"empty, {tuple(tensor.shape)}"
-            raise ArgumentError(f"check_gradients: an input is {found}; wanted tensors with something in them")
+            raise ArgumentError(f"check_gradients: an input is {found}; expected tensors with something in them")
     if dtype not in _TOLERANCE:
-        raise ArgumentError(f"check_gradients: dtype is {dtype}; wanted torch.float64 or torch.float32")
+        raise ArgumentError(f"check_gradients: dtype is {dtype}; expected torch.float64 or torch.float32")
     tolerance = _TOLERANCE[dtype] if tolerance is None else tolerance
     with torch.inference_mode(False), seeded(seed):
         exact = tuple(_as(tensor, torch.float64) for tensor in inputs)
@@ -233,7 +233,7 @@ def _restored(layer: Layer) -> Layer:
 
 def _compare(name: str, got: Tensor, expected: Tensor, tolerance: float) -> Comparison:
     if got.shape != expected.shape:
-        hint = f"it has shape {tuple(got.shape)}, wanted {tuple(expected.shape)}"
+        hint = f"it has shape {tuple(got.shape)}, expected {tuple(expected.shape)}"
         return Comparison(name, tuple(got.shape), torch.inf, False, (), torch.nan, torch.nan, hint)
     got, expected = got.detach().double(), expected.detach()
     size = expected.abs()

@@ -78,21 +78,21 @@ def check(network: Layer, tensors: Mapping[str, Tensor], description: dict[str, 
         raise MatchError(
             f"the checkpoint's network is not this one: it has {_outline(description)}, this has {_outline(own)}"
         )
-    wanted = description["tensors"]
-    wrong = [f"{name} is missing" for name in wanted if name not in tensors]
-    wrong += [f"{name} is unknown" for name in tensors if name not in wanted]
+    expected = description["tensors"]
+    wrong = [f"{name} is missing" for name in expected if name not in tensors]
+    wrong += [f"{name} is unknown" for name in tensors if name not in expected]
     wrong += [
-        f"{name} has shape {tuple(tensors[name].shape)}, wanted {tuple(shape)}"
-        for name, (_, shape) in wanted.items()
+        f"{name} has shape {tuple(tensors[name].shape)}, expected {tuple(shape)}"
+        for name, (_, shape) in expected.items()
         if name in tensors and list(tensors[name].shape) != shape
     ]
     for name, tensor in network.state_dict().items():
         if name in tensors and (tensor.shape, tensor.dtype) != (tensors[name].shape, tensors[name].dtype):
             found = f"{tuple(tensors[name].shape)} {tensors[name].dtype}"
-            wrong.append(f"{name} is {found}, wanted {tuple(tensor.shape)} {tensor.dtype}")
+            wrong.append(f"{name} is {found}, expected {tuple(tensor.shape)} {tensor.dtype}")
     if wrong:
         raise MatchError(f"the checkpoint's tensors do not fit the network: {'; '.join(wrong)}")
-    return sum(tensors[name].numel() for name, (kind, _) in wanted.items() if kind == "parameter")
+    return sum(tensors[name].numel() for name, (kind, _) in expected.items() if kind == "parameter")
 
 
 def fill(network: Layer, tensors: Mapping[str, Tensor], description: dict[str, Any]) -> None:

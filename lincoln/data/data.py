@@ -232,7 +232,7 @@ def make_classification(
     """
     at_least_one("num_samples", num_samples), at_least_one("num_features", num_features)
     if num_classes < 2:
-        raise ArgumentError(f"num_classes is {num_classes!r}; wanted an integer of at least 2")
+        raise ArgumentError(f"num_classes is {num_classes!r}; expected an integer of at least 2")
     X = torch.randn(num_samples, num_features, generator=generator)
     V = 2 * torch.randn(num_features, num_classes, generator=generator)
     y = torch.multinomial(torch.softmax(X @ V, -1), 1, generator=generator)

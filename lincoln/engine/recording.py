@@ -105,7 +105,7 @@ def _again(operation: Any, n_arguments: int, keywords: dict[str, Any], outcome: 
     if operation._schema.is_mutable:  # it was told where to write
         return partial(_FAST.get(name, operation), **keywords)
     if not isinstance(outcome, Tensor):
-        raise Unrecordable(f"{operation} gives a {type(outcome).__name__}, wanted one tensor")
+        raise Unrecordable(f"{operation} gives a {type(outcome).__name__}, expected one tensor")
     if name == "relu":
         return partial(torch.clamp_min, min=0, out=outcome)
     if name == "sum" and n_arguments == 1:
@@ -136,10 +136,12 @@ def _copied(outcome: Tensor, operation: Any, *arguments: Any, **keywords: Any) -
 
 def _taking_out(operation: Any) -> Any:
     """The overload that takes the same arguments and `out`, or None. It may lack the keywords that `out` stands for."""
-    wanted = _signature(operation)
+    expected = _signature(operation)
     for name in operation.overloadpacket.overloads():
         overload = getattr(operation.overloadpacket, name)
-        if [part.name for part in overload._schema.arguments if part.is_out] == ["out"] and _signature(overload) == wanted:
+        if [part.name for part in overload._schema.arguments if part.is_out] == ["out"] and _signature(
+            overload
+        ) == expected:
             return overload
     return None
 

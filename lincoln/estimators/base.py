@@ -263,7 +263,7 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
         if by_class is not None:
             weights = by_class if weights is None else weights * by_class
         if weights is not None and weights.min() < 0:
-            raise ValueError("Negative values in sample_weight or class_weight; wanted 0 or more")
+            raise ValueError("Negative values in sample_weight or class_weight; expected 0 or more")
         return None if weights is None else as_tensor("sample_weight", weights)
 
     def _split(self, examples: Examples, random: RandomState) -> tuple[Examples, Examples | None]:
@@ -284,7 +284,7 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
         """`validation_data` as examples."""
         if len(self.validation_data) not in (2, 3):
             raise ValueError(
-                f"validation_data has {len(self.validation_data)} parts; wanted (X, y) or (X, y, sample_weight)"
+                f"validation_data has {len(self.validation_data)} parts; expected (X, y) or (X, y, sample_weight)"
             )
         X, y, *weights = self.validation_data
         X, y = self._validated(X, y, reset=False)
@@ -312,7 +312,7 @@ class NetworkEstimator(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-lear
     def _checked_callbacks(self) -> list[Callback]:
         for callback in self.callbacks or ():
             if not isinstance(callback, Callback):
-                raise InvalidParameterError(f"callbacks holds {callback!r}; wanted instances of lincoln.Callback")
+                raise InvalidParameterError(f"callbacks holds {callback!r}; expected instances of lincoln.Callback")
         return list(self.callbacks or ())
 
     def _convergence(self) -> dict[str, Any]:
@@ -406,5 +406,5 @@ def _dtype(given: Any) -> torch.dtype | None:
     except TypeError:
         name = str(given)
     if name not in _DTYPES:
-        raise ArgumentError(f"dtype is {given!r}; wanted float32 or float64, or None for float32 if X is, else float64")
+        raise ArgumentError(f"dtype is {given!r}; expected float32 or float64, or None for float32 if X is, else float64")
     return _DTYPES[name]

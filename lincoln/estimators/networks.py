@@ -50,7 +50,7 @@ class TemplateEstimator(NetworkEstimator):
     def _new_network(self, features: Tensor, outputs: int, random: RandomState) -> Layer:
         made = self.network if isinstance(self.network, Layer) else self.network(outputs)
         if not isinstance(made, Layer):
-            raise ArgumentError(f"network: {self.network!r} made {made!r}; wanted a Layer")
+            raise ArgumentError(f"network: {self.network!r} made {made!r}; expected a Layer")
         network = copy.deepcopy(made).to(features.device, features.dtype)
         with seeded(int(random.randint(2**31))), torch.inference_mode():
             self.n_outputs_ = network.eval()(features).shape[-1]
@@ -59,10 +59,10 @@ class TemplateEstimator(NetworkEstimator):
         self._refuse_outputs(outputs)
         return network
 
-    def _refuse_outputs(self, wanted: int) -> None:
-        if self.n_outputs_ != wanted:
+    def _refuse_outputs(self, expected: int) -> None:
+        if self.n_outputs_ != expected:
             raise DataError(
-                f"network: it has {self.n_outputs_} outputs, and y needs {wanted}: end it in a layer of that size, or give "
+                f"network: it has {self.n_outputs_} outputs, and y needs {expected}: end it in a layer of that size, or give "
                 f"a function that makes a network for any number of outputs"
             )
 
@@ -150,9 +150,9 @@ class NetworkClassifier(ClassifierPart, TemplateEstimator):
         default = CrossEntropy if self._kind != "multilabel-indicator" and self.n_outputs_ > 1 else LogLoss
         return _averaged(self.loss or default, network)
 
-    def _refuse_outputs(self, wanted: int) -> None:
+    def _refuse_outputs(self, expected: int) -> None:
         if not (self._kind == "binary" and self.n_outputs_ == 2):  # two classes, as likely by softmax as by sigmoid
-            super()._refuse_outputs(wanted)
+            super()._refuse_outputs(expected)
 
 
 class NetworkRegressor(RegressorPart, TemplateEstimator):

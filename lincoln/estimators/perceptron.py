@@ -113,10 +113,10 @@ class Perceptron(NetworkEstimator):
         """Take in coefficients that were assigned (`mlp.coefs_ = ...`) instead of written in place."""
         given = [*self.coefs_, *self.intercepts_]
         if len(given) != len(self._shown) or any(a is not b for a, b in zip(given, self._shown, strict=True)):
-            wanted = [np.shape(array) for array in self._shown]
+            expected = [np.shape(array) for array in self._shown]
             found = [np.shape(array) for array in given]
-            if found != wanted:
-                raise ValueError(f"coefs_ and intercepts_ have shapes {found}; the network's are {wanted}")
+            if found != expected:
+                raise ValueError(f"coefs_ and intercepts_ have shapes {found}; the network's are {expected}")
             for linear, coef, intercept in zip(_linears(self.network_), self.coefs_, self.intercepts_, strict=True):
                 linear.W.copy_(as_tensor("coefs_", coef))
                 linear.B.copy_(as_tensor("intercepts_", intercept))

@@ -38,7 +38,7 @@ class ClassifierPart(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Self:
         """One epoch over these data, of any number, from where the last fit ended: for data that come piece by piece.
 
-        `classes`, all that there will be, are wanted in the first call. Errors are those of `fit`.
+        `classes`, all that there will be, are required in the first call. Errors are those of `fit`.
         """
         with self._unchanged_if_it_fails():
             if _check_partial_fit_first_call(self, classes):

@@ -20,7 +20,7 @@ class Dropout(Layer):
 
     def __init__(self, rate: float = 0.5) -> None:
         if isinstance(rate, bool) or not 0 <= rate < 1:
-            raise ArgumentError(f"Dropout: rate is {rate!r}; wanted 0 or more and below 1, the share that is dropped")
+            raise ArgumentError(f"Dropout: rate is {rate!r}; expected 0 or more and below 1, the share that is dropped")
         self.rate = rate
 
     def _forward(self, input: Tensor) -> Tensor:

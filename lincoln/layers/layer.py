@@ -273,7 +273,7 @@ class Layer:
         wrong = [f"{name} is missing" for name in own if name not in state]
         wrong += [f"{name} is unknown" for name in state if name not in own]
         wrong += [
-            f"{name} is {_describe(state[name])}, wanted {_describe(tensor)}"
+            f"{name} is {_describe(state[name])}, expected {_describe(tensor)}"
             for name, tensor in own.items()
             if name in state and (state[name].shape, state[name].dtype) != (tensor.shape, tensor.dtype)
         ]
@@ -360,14 +360,14 @@ class Layer:
 
     def _copy(self, assigned: Tensor, own: Tensor, what: str) -> None:
         if assigned.shape != own.shape:
-            raise MatchError(f"{self.label}: {what} was given shape {tuple(assigned.shape)}, wanted {tuple(own.shape)}")
+            raise MatchError(f"{self.label}: {what} was given shape {tuple(assigned.shape)}, expected {tuple(own.shape)}")
         own.copy_(assigned)
 
     def _explain(self, error: BaseException, role: str, tensor: Any) -> LincolnError:
         """The error a user should see when `_forward` or `_backward` failed with `error`."""
         if not isinstance(tensor, Tensor):
             return MatchError(
-                f"{self.label}: {role} is a {type(tensor).__name__}, wanted a torch.Tensor: use torch.as_tensor({role})"
+                f"{self.label}: {role} is a {type(tensor).__name__}, expected a torch.Tensor: use torch.as_tensor({role})"
             )
         if role == "input":
             self.check(tensor)

@@ -36,7 +36,7 @@ class Linear(Layer):
     def __init__(self, size: int, bias: bool = True, init: initializers.Initializer | None = None) -> None:
         if init is not None and not callable(init):
             raise ArgumentError(
-                f"Linear: init is {init!r}; wanted a function that fills a tensor, such as init.normal(std=0.01)"
+                f"Linear: init is {init!r}; expected a function that fills a tensor, such as init.normal(std=0.01)"
             )
         self.size = at_least_one("Linear: size", size)
         self.bias = bias
@@ -58,7 +58,7 @@ class Linear(Layer):
                 f"{input.dim()}, shape {tuple(input.shape)}. For one example use input.reshape(1, -1)"
             )
         if not input.is_floating_point():
-            raise MatchError(f"{self.label}: input is {input.dtype}, wanted floating point: use input.float()")
+            raise MatchError(f"{self.label}: input is {input.dtype}, expected floating point: use input.float()")
         if self.built and input.shape[-1] != self.W.shape[0]:
             raise MatchError(f"{self.label}: input has {input.shape[-1]} features, W was built for {self.W.shape[0]}")
 

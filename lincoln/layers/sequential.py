@@ -34,7 +34,7 @@ class Sequential(Layer):
         for name, layer in names.items():
             if not isinstance(layer, Layer):
                 hint = " (an instance: write its parentheses)" if isinstance(layer, type) else ""
-                raise TypeError(f"{type(self).__name__}: {name!r} is {layer!r}, wanted a Layer{hint}")
+                raise TypeError(f"{type(self).__name__}: {name!r} is {layer!r}, expected a Layer{hint}")
         self.names = tuple(names)
         self.layers = tuple(names.values())
         self._refuse_repeats()
@@ -148,6 +148,6 @@ class Dense(Sequential):
 def _activation(given: str | Layer | None) -> Layer:
     if isinstance(given, str):
         if given not in _BY_NAME:
-            raise ArgumentError(f"Dense: activation is {given!r}; wanted one of {', '.join(_BY_NAME)}, a layer, or None")
+            raise ArgumentError(f"Dense: activation is {given!r}; expected one of {', '.join(_BY_NAME)}, a layer, or None")
         return _BY_NAME[given]()
     return Identity() if given is None else given

@@ -41,7 +41,7 @@ class LogLoss(Loss):
     def check(self, target: Tensor, outputs: int) -> None:
         if not torch.equal(torch.sign(target), target * target):  # true of 0 and 1 alone: not of -1, 1/2, NaN or infinity
             wrong = (target != 0) & (target != 1)
-            raise DataError(f"LogLoss: targets hold {_first(target, wrong)}; wanted 0 and 1 only")
+            raise DataError(f"LogLoss: targets hold {_first(target, wrong)}; expected 0 and 1 only")
 
 
 class CrossEntropy(Loss):
@@ -79,8 +79,10 @@ class CrossEntropy(Loss):
         """Class indices as (n,) int64, probabilities as (n, c) in the prediction's dtype."""
         if target.is_floating_point():
             if target.shape != prediction.shape:
-                wanted = f"{tuple(prediction.shape)} for probabilities (class indices must be integers, not {target.dtype})"
-                raise self._mismatch(prediction, target, wanted)
+                expected = (
+                    f"{tuple(prediction.shape)} for probabilities (class indices must be integers, not {target.dtype})"
+                )
+                raise self._mismatch(prediction, target, expected)
             return target.to(prediction.dtype)
         if target.dim() == prediction.dim() and target.shape[-1] == 1:
             target = target.squeeze(-1)
@@ -94,7 +96,7 @@ class CrossEntropy(Loss):
             if wrong.any():
                 raise DataError(
                     f"CrossEntropy: class indices hold {_first(target, wrong)}; the network has {outputs} outputs, so "
-                    f"wanted 0 to {outputs - 1}"
+                    f"expected 0 to {outputs - 1}"
                 )
         elif not ((target >= 0).all() and torch.allclose(target.sum(-1), target.new_ones(()), atol=1e-3)):
             raise DataError("CrossEntropy: target probabilities must be 0 or more and sum to 1 over the last dimension")
@@ -113,7 +115,7 @@ class MSE(Loss):
 
     def check(self, target: Tensor, outputs: int) -> None:
         if not torch.isfinite(target).all():
-            raise DataError(f"MSE: targets hold {_first(target, ~torch.isfinite(target))}; wanted finite numbers")
+            raise DataError(f"MSE: targets hold {_first(target, ~torch.isfinite(target))}; expected finite numbers")
 
 
 class SquaredError(Loss):
@@ -129,7 +131,9 @@ class SquaredError(Loss):
 
     def check(self, target: Tensor, outputs: int) -> None:
         if not torch.isfinite(target).all():
-            raise DataError(f"SquaredError: targets hold {_first(target, ~torch.isfinite(target))}; wanted finite numbers")
+            raise DataError(
+                f"SquaredError: targets hold {_first(target, ~torch.isfinite(target))}; expected finite numbers"
+            )
 
 
 class PoissonLoss(Loss):
@@ -157,7 +161,7 @@ class PoissonLoss(Loss):
     def check(self, target: Tensor, outputs: int) -> None:
         wrong = ~(torch.isfinite(target) & (target >= 0))
         if wrong.any():
-            raise DataError(f"PoissonLoss: targets hold {_first(target, wrong)}; wanted finite numbers, 0 or more")
+            raise DataError(f"PoissonLoss: targets hold {_first(target, wrong)}; expected finite numbers, 0 or more")
 
 
 def _softplus(z: Tensor) -> Tensor:

@@ -61,11 +61,11 @@ class Loss(ABC):
         l2: float = 0.0,
     ) -> None:
         if not isinstance(network, Layer):
-            raise ArgumentError(f"{type(self).__name__}: network is {network!r}, wanted a Layer")
+            raise ArgumentError(f"{type(self).__name__}: network is {network!r}, expected a Layer")
         if reduction not in (None, "sum", "mean"):
-            raise ArgumentError(f"{type(self).__name__}: reduction is {reduction!r}, wanted 'sum' or 'mean'")
+            raise ArgumentError(f"{type(self).__name__}: reduction is {reduction!r}, expected 'sum' or 'mean'")
         if not 0 <= l2 < math.inf:
-            raise ArgumentError(f"{type(self).__name__}: l2 is {l2!r}, wanted 0 or more")
+            raise ArgumentError(f"{type(self).__name__}: l2 is {l2!r}, expected 0 or more")
         self.network = network
         self.l2 = l2
         self.reduction = reduction or type(self).reduction
@@ -225,7 +225,7 @@ class Loss(ABC):
             features = layer.forward(features)
         if features.dim() < 2:
             raise DimensionError(
-                f"{type(self).__name__}: the network's output has shape {tuple(features.shape)}, wanted (examples, outputs)"
+                f"{type(self).__name__}: the network's output has shape {tuple(features.shape)}, expected (examples, outputs)"
             )
         return features
 
@@ -282,11 +282,11 @@ class Loss(ABC):
         examples = prediction.shape[:-1]
         if not isinstance(sample_weight, Tensor):
             raise MatchError(
-                f"{type(self).__name__}: sample_weight is a {type(sample_weight).__name__}, wanted a torch.Tensor"
+                f"{type(self).__name__}: sample_weight is a {type(sample_weight).__name__}, expected a torch.Tensor"
             )
         if sample_weight.shape not in ((examples[0],), (examples[0], 1)):
             raise MatchError(
-                f"{type(self).__name__}: sample_weight has shape {tuple(sample_weight.shape)}, wanted one weight for each "
+                f"{type(self).__name__}: sample_weight has shape {tuple(sample_weight.shape)}, expected one weight for each "
                 f"of {examples[0]} examples"
             )
         if self.reduction == "sum":
@@ -298,14 +298,14 @@ class Loss(ABC):
         if value.shape not in (prediction.shape, prediction.shape[:-1]):
             raise MatchError(
                 f"{type(self).__name__}: value returned shape {tuple(value.shape)} for a prediction "
-                f"{tuple(prediction.shape)}; wanted one loss for each example, or for each entry"
+                f"{tuple(prediction.shape)}; expected one loss for each example, or for each entry"
             )
         if gradient is None:
             return
         if gradient.shape != prediction.shape:
             raise MatchError(
                 f"{type(self).__name__}: gradient returned shape {tuple(gradient.shape)} for a prediction "
-                f"{tuple(prediction.shape)}; wanted the same"
+                f"{tuple(prediction.shape)}; expected the same"
             )
         self._formulas_checked = True
 
@@ -314,7 +314,7 @@ class Loss(ABC):
         name = type(self).__name__
         if not isinstance(targets, Tensor):
             return MatchError(
-                f"{name}: targets are a {type(targets).__name__}, wanted a torch.Tensor: use torch.as_tensor(targets)"
+                f"{name}: targets are a {type(targets).__name__}, expected a torch.Tensor: use torch.as_tensor(targets)"
             )
         if targets.device != prediction.device:
             return MatchError(
@@ -323,10 +323,10 @@ class Loss(ABC):
             )
         return LayerError(f"{name}: failed for a prediction {tuple(prediction.shape)} {prediction.dtype}: {error}")
 
-    def _mismatch(self, prediction: Tensor, target: Tensor, wanted: str) -> LincolnError:
+    def _mismatch(self, prediction: Tensor, target: Tensor, expected: str) -> LincolnError:
         return MatchError(
             f"{type(self).__name__}: targets have shape {tuple(target.shape)} and the prediction "
-            f"{tuple(prediction.shape)}; wanted targets of shape {wanted}"
+            f"{tuple(prediction.shape)}; expected targets of shape {expected}"
         )
 
     def _refuse_unbounded(self) -> None:

@@ -109,7 +109,7 @@ class Classes(Encoding):
         elif len(self.values) != outputs:
             raise DataError(
                 f"labels: {len(self.values)} classes ({', '.join(map(str, self.values[:5]))}), and the network has "
-                f"{outputs} outputs; wanted one for each class"
+                f"{outputs} outputs; expected one for each class"
             )
 
     def continuing(self, before: Encoding | None) -> Encoding:
@@ -163,5 +163,5 @@ def _label_array(name: str, labels: Any) -> np.ndarray:
         array = array.astype(str)
     if array.dtype.kind not in "biufU":
         kinds = sorted({type(label).__name__ for label in array.ravel()})
-        raise DataError(f"{name}: a mix of {', '.join(kinds)}; wanted all strings or all numbers")
+        raise DataError(f"{name}: a mix of {', '.join(kinds)}; expected all strings or all numbers")
     return array if array.dtype.kind == "U" else as_tensor(name, array).numpy()

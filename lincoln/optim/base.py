@@ -26,7 +26,7 @@ class Optimizer(ABC):
 
     def __init__(self, network: Layer, lr: float) -> None:
         if not isinstance(network, Layer):
-            raise ArgumentError(f"{type(self).__name__}: network is {network!r}, wanted a Layer")
+            raise ArgumentError(f"{type(self).__name__}: network is {network!r}, expected a Layer")
         self.network = network
         self.lr = lr
         self.steps = 0
@@ -81,11 +81,11 @@ class Optimizer(ABC):
         vectors = {name: value for name, value in state.items() if name not in ("steps", "lr")}
         if not {"steps", "lr"} <= state.keys() or set(vectors) - set(self.memory) or 0 < len(vectors) < len(self.memory):
             raise MatchError(
-                f"{type(self).__name__}: the state holds {sorted(state)}, wanted steps, lr and {', '.join(self.memory)}"
+                f"{type(self).__name__}: the state holds {sorted(state)}, expected steps, lr and {', '.join(self.memory)}"
             )
         for name, value in vectors.items():
             if value.shape != (size,):
-                raise MatchError(f"{type(self).__name__}: {name} has shape {tuple(value.shape)}, wanted ({size},)")
+                raise MatchError(f"{type(self).__name__}: {name} has shape {tuple(value.shape)}, expected ({size},)")
 
     def __repr__(self) -> str:
         shown = [f"lr={self.lr:g}"]

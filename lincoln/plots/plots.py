@@ -64,7 +64,7 @@ def weights_and_gradients(record: Mapping[str, Sequence[tuple[float, float]]], a
         raise DataError("weights_and_gradients: the record holds no epochs; train with the recorder first")
     for path, epochs in norms.items():
         if epochs.ndim != 2 or epochs.shape[1] != 2:
-            raise MatchError(f"weights_and_gradients: {path!r} has shape {epochs.shape}; wanted (epochs, 2)")
+            raise MatchError(f"weights_and_gradients: {path!r} has shape {epochs.shape}; expected (epochs, 2)")
     ax = _axes(ax)
     for (path, epochs), color in zip(norms.items(), _by_depth(len(norms)), strict=True):
         positive = np.where(epochs > 0, epochs, np.nan)  # a logarithmic axis has no 0
@@ -90,10 +90,10 @@ def decision_boundary(
     """
     x = _finite("features", _array(features))
     if x.ndim != 2 or x.shape[1] != 2:
-        raise DimensionError(f"decision_boundary: features have shape {x.shape}; wanted two features, (n, 2)")
+        raise DimensionError(f"decision_boundary: features have shape {x.shape}; expected two features, (n, 2)")
     y = _labels("targets", _array(targets), "were features and targets swapped?")
     if y.shape != (len(x),):
-        raise MatchError(f"decision_boundary: targets have shape {y.shape}, features {x.shape}; wanted ({len(x)},)")
+        raise MatchError(f"decision_boundary: targets have shape {y.shape}, features {x.shape}; expected ({len(x)},)")
     columns, rows = (_around(column, _GRID) for column in x.T)
     p = _probabilities(model, np.stack(np.meshgrid(columns, rows), -1).reshape(-1, 2), from_logits)
     p = p.reshape(_GRID, _GRID, -1)
@@ -195,7 +195,7 @@ def loss_surface(loss: Loss, features: Any, targets: Any, path: Any, ax: Axes | 
     is left as it was.
     """
     if not isinstance(loss, Loss):
-        raise ArgumentError(f"loss_surface: loss is {loss!r}; wanted a Loss, such as MSE(network)")
+        raise ArgumentError(f"loss_surface: loss is {loss!r}; expected a Loss, such as MSE(network)")
     names = _two_parameters(loss.network)
     points = _points(path)
     own = next(loss.network.parameters())
@@ -235,7 +235,7 @@ def _axes(ax: Axes | None) -> Axes:
     if ax is None:
         return plt.subplots(layout="constrained")[1]
     if not isinstance(ax, Axes):
-        raise ArgumentError(f"ax is {ax!r}; wanted one matplotlib Axes, as plt.subplots() returns second, or None")
+        raise ArgumentError(f"ax is {ax!r}; expected one matplotlib Axes, as plt.subplots() returns second, or None")
     return ax
 
 
@@ -273,12 +273,12 @@ def _probabilities(model: Any, points: np.ndarray, from_logits: bool) -> np.ndar
     elif hasattr(model, "predict_proba") and not from_logits:
         p = _array(model.predict_proba(points))
     else:
-        wanted = "a network" if from_logits else "a network, or a model with predict_proba"
-        raise ArgumentError(f"decision_boundary: model is {model!r}; wanted {wanted}")
+        expected = "a network" if from_logits else "a network, or a model with predict_proba"
+        raise ArgumentError(f"decision_boundary: model is {model!r}; expected {expected}")
     if not ((p >= 0) & (p <= 1)).all():
         raise ArgumentError(
             f"decision_boundary: the model's outputs go from {p.min():.3g} to {p.max():.3g}; "
-            "wanted probabilities, or from_logits=True if the network leaves them as log-odds"
+            "expected probabilities, or from_logits=True if the network leaves them as log-odds"
         )
     return p
 
@@ -314,7 +314,7 @@ def _is_new(ax: Axes) -> bool:
 def _both_kinds(t: np.ndarray, p: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
     if t.all() or not t.any():
         which = "only" if t.any() else "no"
-        raise DataError(f"{name}: targets hold {which} examples of the positive class; wanted both kinds")
+        raise DataError(f"{name}: targets hold {which} examples of the positive class; expected both kinds")
     return t, p
 
 
@@ -337,7 +337,7 @@ def _points(path: Any) -> np.ndarray:
     points = [np.ravel(_array(point)) for point in path]
     if not points or any(point.shape != (2,) for point in points):
         shapes = sorted({point.shape for point in points})
-        raise MatchError(f"loss_surface: path has {len(points)} points of shape {shapes}; wanted (steps, 2)")
+        raise MatchError(f"loss_surface: path has {len(points)} points of shape {shapes}; expected (steps, 2)")
     return _finite("path", np.stack(points))
 
 

@@ -29,7 +29,7 @@ def _make(role: str, kind: type, factory: Any, network: Layer) -> Any:
     made = factory(network) if callable(factory) else factory
     if not isinstance(made, kind):
         raise ArgumentError(
-            f"{role} is {factory!r}; wanted a {kind.__name__} class, a factory that makes one from a network (such as "
+            f"{role} is {factory!r}; expected a {kind.__name__} class, a factory that makes one from a network (such as "
             f"functools.partial), or an instance"
         )
     return made

@@ -63,7 +63,7 @@ class TrainerConfig:
         for name in ("val_minibatch_size", "patience", "checkpoint_interval"):
             if getattr(self, name) is not None:
                 at_least_one(name, getattr(self, name))
-        for name, holds, wanted in (
+        for name, holds, expected in (
             ("seed", self.seed is None or _is_integer(self.seed), "an integer, or None"),
             ("clip_norm", self.clip_norm is None or self.clip_norm > 0, "a length above 0, or None"),
             ("schedule", self.schedule is None or isinstance(self.schedule, Schedule), "a lincoln.schedules.Schedule"),
@@ -74,7 +74,7 @@ class TrainerConfig:
             ("progress", self.progress in ("auto", "lines", None), "'auto', 'lines' or None"),
         ):
             if not holds:
-                raise ArgumentError(f"TrainerConfig: {name} is {getattr(self, name)!r}; wanted {wanted}")
+                raise ArgumentError(f"TrainerConfig: {name} is {getattr(self, name)!r}; expected {expected}")
 
 
 def _is_integer(value: object) -> bool:

@@ -62,7 +62,7 @@ def restore(trainer: Trainer, tensors: dict[str, Tensor], state: State) -> None:
         optimizer = {name: state["optimizer"][name] for name in ("steps", "lr")} | parts.get("optimizer", {})
         trainer.optimizer.check_state(optimizer, size)
         if best is not None and best.shape != (size,):
-            raise MatchError(f"best/weights has shape {tuple(best.shape)}, wanted ({size},)")
+            raise MatchError(f"best/weights has shape {tuple(best.shape)}, expected ({size},)")
         tally = Tally(trainer.loss)
         tally.total, tally.weight, tally.examples = state["tally"]
         history = TrainerRunResult.from_dict(state["history"])

@@ -213,7 +213,7 @@ def test_a_gradient_of_a_wrong_shape_is_a_failure():
             return output_grad @ self.W.t()
 
     (failure,) = lnc.check_gradients(Transposed(2), torch.randn(4, 3)).failures
-    assert "it has shape (2, 3), wanted (3, 2)" in failure
+    assert "it has shape (2, 3), expected (3, 2)" in failure
 
 
 def test_a_wrong_layer_of_layers_is_to_blame():
@@ -244,5 +244,5 @@ def test_inputs_that_cannot_be_checked(inputs):
 
 
 def test_half_precision_is_refused():
-    with pytest.raises(ArgumentError, match="dtype is torch.float16; wanted torch.float64 or torch.float32"):
+    with pytest.raises(ArgumentError, match="dtype is torch.float16; expected torch.float64 or torch.float32"):
         lnc.check_gradients(Dense(2), torch.randn(2, 2), dtype=torch.float16)

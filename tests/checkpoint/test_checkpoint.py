@@ -482,7 +482,7 @@ def test_another_width_of_input(tmp_path):
     other = trainer(tmp_path, interval=None)
     other.model(torch.randn(2, 5))
     before = other.model.flatten()[0].clone()
-    with pytest.raises(MatchError, match=r"0.linear.W is \(3, 6\) torch.float32, wanted \(5, 6\)"):
+    with pytest.raises(MatchError, match=r"0.linear.W is \(3, 6\) torch.float32, expected \(5, 6\)"):
         other.resume()
     assert torch.equal(other.model.flatten()[0], before)
     assert other.optimizer.steps == 0
@@ -507,7 +507,7 @@ def test_another_optimizer_or_other_callbacks(tmp_path):
     [
         ("missing", "0.linear.B is missing"),
         ("extra", "9.W is unknown"),
-        ("misshapen", r"0.linear.B has shape \(1, 7\), wanted \(1, 6\)"),
+        ("misshapen", r"0.linear.B has shape \(1, 7\), expected \(1, 6\)"),
         ("best", r"best/weights has shape \(3,\)"),
         ("numbers", "lacks what a run needs"),
         ("history", "lacks what a run needs"),

@@ -57,7 +57,7 @@ def test_loader_shuffles_anew_and_repeatably(device):
 
 @pytest.mark.parametrize("size", [0, -1, 2.5, True, None])
 def test_batch_size_below_one(size):
-    with pytest.raises(ArgumentError, match=r"batch_size is .*; wanted an integer of at least 1"):
+    with pytest.raises(ArgumentError, match=r"batch_size is .*; expected an integer of at least 1"):
         DataLoader(Dataset(torch.zeros(3)), size)
 
 

@@ -95,8 +95,8 @@ def fitted_attributes(estimator):
 
 def assert_alike(mine, other, X=X, rtol=1e-9, atol=1e-11):
     """Each fitted attribute of scikit-learn's is in ours, of the same type and value; and so are the predictions."""
-    for name, wanted in fitted_attributes(other).items():
-        assert_same(name, getattr(mine, name), wanted, rtol, atol)
+    for name, expected in fitted_attributes(other).items():
+        assert_same(name, getattr(mine, name), expected, rtol, atol)
     curves = ("loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_", "feature_names_in_")
     assert [hasattr(mine, name) for name in curves] == [hasattr(other, name) for name in curves]
     for method in ("predict", "predict_proba", "predict_log_proba"):
@@ -106,25 +106,25 @@ def assert_alike(mine, other, X=X, rtol=1e-9, atol=1e-11):
                 assert_same(method, getattr(mine, method)(X), getattr(other, method)(X), rtol, atol)
 
 
-def assert_same(name, found, wanted, rtol=1e-9, atol=1e-11):
+def assert_same(name, found, expected, rtol=1e-9, atol=1e-11):
     """Equal but for rounding, and of the same type; a float may be Python's where scikit-learn has numpy's."""
-    if isinstance(wanted, list):
+    if isinstance(expected, list):
         assert isinstance(found, list), name
-        assert len(found) == len(wanted), name
-        for one, other in zip(found, wanted, strict=True):
+        assert len(found) == len(expected), name
+        for one, other in zip(found, expected, strict=True):
             assert_same(name, one, other, rtol, atol)
-    elif isinstance(wanted, np.ndarray):
-        assert (found.dtype, found.shape) == (wanted.dtype, wanted.shape), name
-        if wanted.dtype.kind == "f":
-            assert_allclose(found, wanted, rtol, atol, err_msg=name)
+    elif isinstance(expected, np.ndarray):
+        assert (found.dtype, found.shape) == (expected.dtype, expected.shape), name
+        if expected.dtype.kind == "f":
+            assert_allclose(found, expected, rtol, atol, err_msg=name)
         else:
-            assert_array_equal(found, wanted, err_msg=name)
-    elif isinstance(wanted, float | np.floating):
+            assert_array_equal(found, expected, err_msg=name)
+    elif isinstance(expected, float | np.floating):
         assert isinstance(found, float | np.floating), name
-        assert_allclose(found, wanted, rtol, atol, err_msg=name)
-    elif hasattr(wanted, "nnz"):
-        assert type(found) is type(wanted), name
-        assert_array_equal(found.toarray(), wanted.toarray(), err_msg=name)
+        assert_allclose(found, expected, rtol, atol, err_msg=name)
+    elif hasattr(expected, "nnz"):
+        assert type(found) is type(expected), name
+        assert_array_equal(found.toarray(), expected.toarray(), err_msg=name)
     else:
-        assert type(found) is type(wanted), name
-        assert found == wanted, name
+        assert type(found) is type(expected), name
+        assert found == expected, name

@@ -118,10 +118,10 @@ def test_dropout(kind):
 @each_mlp
 def test_dropout_leaves_torchs_generator_alone(kind):
     torch.manual_seed(1)
-    wanted = torch.rand(3)
+    expected = torch.rand(3)
     torch.manual_seed(1)
     fitted(kind, dropout=0.5)
-    assert torch.equal(torch.rand(3), wanted)
+    assert torch.equal(torch.rand(3), expected)
 
 
 @each_mlp
@@ -166,12 +166,12 @@ def test_dtype_float64(kind, given):
 
 @each_kind
 def test_dtype_follows_features_where_none_is_given(kind):
-    for features, wanted in (
+    for features, expected in (
         (X, torch.float64),
         (X.astype(np.float32), torch.float32),
         ((X * 5).astype(int), torch.float64),
     ):
-        assert next(fitted(kind, features=features).network_.parameters()).dtype == wanted
+        assert next(fitted(kind, features=features).network_.parameters()).dtype == expected
 
 
 @pytest.mark.parametrize("wrong", ["float16", "int64", "nonsense", np.int32, torch.bfloat16, int, 3, object])

@@ -164,10 +164,10 @@ def test_random_state_makes_fits_reproducible(kind):
 @each_kind
 def test_torchs_generator_is_left_alone(kind):
     torch.manual_seed(1)
-    wanted = torch.rand(3)
+    expected = torch.rand(3)
     torch.manual_seed(1)
     fitted(kind, network=Sequential(Dense(6, "relu"), Dropout(0.5), Dense(1, None)))
-    assert torch.equal(torch.rand(3), wanted)
+    assert torch.equal(torch.rand(3), expected)
 
 
 @each_kind

@@ -212,11 +212,11 @@ def test_repr_is_the_constructor_call(case):
 @every_layer
 def test_input_that_is_no_tensor(case):
     layer, x = pair(case)
-    with pytest.raises(MatchError, match=r"input is a ndarray, wanted a torch.Tensor: use torch.as_tensor"):
+    with pytest.raises(MatchError, match=r"input is a ndarray, expected a torch.Tensor: use torch.as_tensor"):
         layer(x.numpy())
     layer(x)
     if not isinstance(layer, Identity):
-        with pytest.raises(MatchError, match="wanted a torch.Tensor"):
+        with pytest.raises(MatchError, match="expected a torch.Tensor"):
             layer(x.numpy())
 
 
@@ -271,7 +271,7 @@ def test_linear_with_another_number_of_features():
 
 
 def test_linear_on_integers():
-    with pytest.raises(MatchError, match=r"int64, wanted floating point: use input.float"):
+    with pytest.raises(MatchError, match=r"int64, expected floating point: use input.float"):
         Linear(1)(torch.ones(2, 3, dtype=torch.int64))
 
 
@@ -380,7 +380,7 @@ def test_a_layer_run_twice_gives_an_error_and_not_a_wrong_gradient():
 
 @pytest.mark.parametrize("wrong", [Linear, "sigmoid", None, torch.sigmoid])
 def test_sequential_takes_layers_only(wrong):
-    with pytest.raises(TypeError, match="wanted a Layer"):
+    with pytest.raises(TypeError, match="expected a Layer"):
         Sequential(Linear(1), wrong)
 
 
@@ -390,7 +390,7 @@ def test_empty_sequential():
 
 
 def test_unknown_activation():
-    with pytest.raises(ArgumentError, match="'rely'; wanted one of sigmoid, tanh, relu, softmax, exp, identity"):
+    with pytest.raises(ArgumentError, match="'rely'; expected one of sigmoid, tanh, relu, softmax, exp, identity"):
         Dense(3, "rely")
 
 
@@ -466,7 +466,7 @@ def test_assigned_parameters_are_adopted():
     values.zero_()
     assert not network[0].W.any()
     network[0].W = torch.eye(3)
-    with pytest.raises(MatchError, match=r"Linear '0': W was given shape \(3, 3\), wanted \(2, 2\)"):
+    with pytest.raises(MatchError, match=r"Linear '0': W was given shape \(3, 3\), expected \(2, 2\)"):
         network.flatten()
 
 
@@ -568,8 +568,8 @@ def test_state_that_does_not_fit_changes_nothing():
     for change, message in {
         "missing": "1.linear.B is missing",
         "unknown": "extra is unknown",
-        "shape": r"1.linear.B is \(7,\) torch.float32, wanted \(1, 2\) torch.float32",
-        "dtype": r"1.linear.B is \(1, 2\) torch.float64, wanted \(1, 2\) torch.float32",
+        "shape": r"1.linear.B is \(7,\) torch.float32, expected \(1, 2\) torch.float32",
+        "dtype": r"1.linear.B is \(1, 2\) torch.float64, expected \(1, 2\) torch.float32",
     }.items():
         state = {name: tensor + 1 for name, tensor in before.items()}
         if change == "missing":
@@ -621,8 +621,8 @@ class Mistaken(Linear):
 @pytest.mark.parametrize(
     ("mistake", "message"),
     [
-        ("transposed", r"Mistaken '0': the gradient of W was given shape \(2, 5\), wanted \(5, 2\)"),
-        ("no longer a row", r"the gradient of B was given shape \(\), wanted \(1, 2\)"),
+        ("transposed", r"Mistaken '0': the gradient of W was given shape \(2, 5\), expected \(5, 2\)"),
+        ("no longer a row", r"the gradient of B was given shape \(\), expected \(1, 2\)"),
         ("unknown name", "was given V, but build returned no parameter of that name"),
     ],
 )
@@ -739,7 +739,7 @@ def test_a_forward_that_fails_leaves_what_was_saved(error):
 
 
 def test_initialisers_that_do_not_fill():
-    with pytest.raises(ArgumentError, match=r"init is 0.01; wanted a function"):
+    with pytest.raises(ArgumentError, match=r"init is 0.01; expected a function"):
         Linear(3, init=0.01)
     with pytest.raises(ArgumentError, match="left NaN in W: it must fill the tensor it is given, in place"):
         Linear(3, init=lambda W: torch.randn(W.shape))(torch.randn(2, 2))
@@ -901,7 +901,7 @@ def test_dropout_draws_the_same_from_the_same_seed():
 
 @pytest.mark.parametrize("rate", [-0.1, 1.0, 2, True, float("nan")])
 def test_dropout_refuses_rates_that_are_none(rate):
-    with pytest.raises(ArgumentError, match="wanted 0 or more and below 1"):
+    with pytest.raises(ArgumentError, match="expected 0 or more and below 1"):
         Dropout(rate)
 
 

@@ -229,14 +229,16 @@ def test_losses_on_sequences():
 @pytest.mark.parametrize("kind", [lnc.LogLoss, lnc.MSE])
 def test_targets_of_another_shape(kind, shape):
     loss = kind(Dense(1))
-    with pytest.raises(MatchError, match=r"targets have shape .* and the prediction \(6, 1\); wanted .*\(6, 1\) or \(6,\)"):
+    with pytest.raises(
+        MatchError, match=r"targets have shape .* and the prediction \(6, 1\); expected .*\(6, 1\) or \(6,\)"
+    ):
         loss(torch.randn(6, 3), torch.zeros(shape))
 
 
 def test_cross_entropy_targets_of_another_shape():
     loss = lnc.CrossEntropy(Dense(3, "softmax"))
     x = torch.randn(6, 3)
-    with pytest.raises(MatchError, match=r"wanted targets of shape \(6,\) for class indices"):
+    with pytest.raises(MatchError, match=r"expected targets of shape \(6,\) for class indices"):
         loss(x, torch.zeros(6, 3, dtype=torch.int64))
     with pytest.raises(MatchError, match="class indices must be integers, not torch.float32"):
         loss(x, torch.zeros(6))
@@ -245,7 +247,7 @@ def test_cross_entropy_targets_of_another_shape():
 @pytest.mark.parametrize(
     ("loss", "targets", "message"),
     [
-        (lambda: lnc.LogLoss(Dense(1)), [0.0, 1.0, 2.0], r"targets hold 2 \(at \(2, 0\)\); wanted 0 and 1 only"),
+        (lambda: lnc.LogLoss(Dense(1)), [0.0, 1.0, 2.0], r"targets hold 2 \(at \(2, 0\)\); expected 0 and 1 only"),
         (lambda: lnc.LogLoss(Dense(1)), [0.0, -1.0, 1.0], "targets hold -1"),
         (lambda: lnc.LogLoss(Dense(1)), [0.0, 0.5, 1.0], "targets hold 0.5"),
         (lambda: lnc.LogLoss(Dense(1)), [0.0, float("nan"), 1.0], "targets hold nan"),
@@ -253,13 +255,13 @@ def test_cross_entropy_targets_of_another_shape():
         (
             lambda: lnc.CrossEntropy(Dense(3, "softmax")),
             [0, 3, 1],
-            r"hold 3 \(at 1\); the network has 3 outputs, so wanted 0 to 2",
+            r"hold 3 \(at 1\); the network has 3 outputs, so expected 0 to 2",
         ),
         (lambda: lnc.CrossEntropy(Dense(3, "softmax")), [0, -1, 1], "hold -1"),
         (lambda: lnc.CrossEntropy(Dense(3, "softmax")), [[1, 1, 0.0]] * 3, "0 or more and sum to 1"),
         (lambda: lnc.CrossEntropy(Dense(3, "softmax")), [[2, -1, 0.0]] * 3, "0 or more and sum to 1"),
         (lambda: lnc.CrossEntropy(Dense(3, "softmax")), [[float("nan"), 1, 0.0]] * 3, "0 or more and sum to 1"),
-        (lambda: lnc.MSE(Dense(1)), [0.0, float("nan"), 1.0], r"targets hold nan \(at \(1, 0\)\); wanted finite"),
+        (lambda: lnc.MSE(Dense(1)), [0.0, float("nan"), 1.0], r"targets hold nan \(at \(1, 0\)\); expected finite"),
     ],
 )
 def test_targets_of_other_values(loss, targets, message):
@@ -273,7 +275,7 @@ def test_check_can_be_left_out():
 
 
 def test_targets_that_are_no_tensor():
-    with pytest.raises(MatchError, match="targets are a ndarray, wanted a torch.Tensor: use torch.as_tensor"):
+    with pytest.raises(MatchError, match="targets are a ndarray, expected a torch.Tensor: use torch.as_tensor"):
         lnc.LogLoss(Dense(1))(torch.randn(2, 3), np.zeros(2))
 
 
@@ -304,9 +306,9 @@ def test_a_loss_without_a_link_has_no_logits():
 
 
 def test_other_wrong_arguments():
-    with pytest.raises(ArgumentError, match="reduction is 'none', wanted 'sum' or 'mean'"):
+    with pytest.raises(ArgumentError, match="reduction is 'none', expected 'sum' or 'mean'"):
         lnc.MSE(Dense(1), reduction="none")
-    with pytest.raises(ArgumentError, match="wanted a Layer"):
+    with pytest.raises(ArgumentError, match="expected a Layer"):
         lnc.MSE(torch.nn.Linear(1, 1))
 
 
@@ -472,7 +474,7 @@ def test_a_batch_of_weight_zero():
     assert loss(torch.randn(3, 2), torch.ones(3), torch.zeros(3)).item() == 0
     loss.backward()
     assert not any(grad.any() for grad in loss.network.grads())
-    with pytest.raises(MatchError, match="sample_weight is a list, wanted a torch.Tensor"):
+    with pytest.raises(MatchError, match="sample_weight is a list, expected a torch.Tensor"):
         loss(torch.randn(3, 2), torch.ones(3), [1, 1, 1])
 
 
@@ -489,7 +491,7 @@ def test_a_network_of_one_dimension():
         def _backward(self, output_grad):
             return output_grad
 
-    with pytest.raises(lnc.errors.DimensionError, match=r"output has shape \(3,\), wanted \(examples, outputs\)"):
+    with pytest.raises(lnc.errors.DimensionError, match=r"output has shape \(3,\), expected \(examples, outputs\)"):
         lnc.MSE(Flat())(torch.randn(3, 2), torch.ones(3))
 
 
@@ -558,7 +560,7 @@ def test_the_penalty_counts_where_a_layer_assigns_its_gradients():
 
 @pytest.mark.parametrize("l2", [-1, float("nan"), float("inf")])
 def test_penalties_that_are_none(l2):
-    with pytest.raises(ArgumentError, match="MSE: l2 is .* wanted 0 or more"):
+    with pytest.raises(ArgumentError, match="MSE: l2 is .* expected 0 or more"):
         lnc.MSE(Dense(1), l2=l2)
 
 
@@ -567,7 +569,9 @@ def test_penalties_that_are_none(l2):
 
 def test_poisson_wants_counts():
     loss = lnc.PoissonLoss(Dense(1, "exp"))
-    with pytest.raises(DataError, match=r"PoissonLoss: targets hold -1 \(at \(1, 0\)\); wanted finite numbers, 0 or more"):
+    with pytest.raises(
+        DataError, match=r"PoissonLoss: targets hold -1 \(at \(1, 0\)\); expected finite numbers, 0 or more"
+    ):
         loss(torch.randn(3, 2), torch.tensor([[1.0], [-1.0], [2.0]]))
 
 

@@ -445,7 +445,7 @@ def test_bad_data(case, role):
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ([0, 1, 2, 3], "class indices hold 3 .*the network has 3 outputs, so wanted 0 to 2"),
+        ([0, 1, 2, 3], "class indices hold 3 .*the network has 3 outputs, so expected 0 to 2"),
         ([0, 1, -1, 2], "labels: -1 found; class labels are whole numbers from 0"),
         ([0, 1, 0.5, 2], "labels: .* whole numbers"),
         (["a", "b", "c", "d"], "class indices hold 3"),
@@ -463,7 +463,7 @@ def test_labels_outside_the_classes(labels, message):
 @pytest.mark.parametrize("value", [-1, 1.5, "3"])
 def test_counts_below_one(name, value):
     x, y = two_blobs()
-    with pytest.raises(ArgumentError, match=f"{name} is {value!r}; wanted an integer of at least 1"):
+    with pytest.raises(ArgumentError, match=f"{name} is {value!r}; expected an integer of at least 1"):
         classifier().fit(x, y, **{name: value})
     if name != "print_every":
         with pytest.raises(ArgumentError, match=f"{name} is 0"):
@@ -497,9 +497,9 @@ def test_loss_or_optimizer_of_another_network():
         classifier(loss=lnc.LogLoss(Dense(1)))
     with pytest.raises(ArgumentError, match="optimizer is bound to another network"):
         classifier(optimizer=lnc.SGD(Dense(1)))
-    with pytest.raises(ArgumentError, match="loss is 'log'; wanted a Loss class, a factory"):
+    with pytest.raises(ArgumentError, match="loss is 'log'; expected a Loss class, a factory"):
         classifier(loss="log")
-    with pytest.raises(ArgumentError, match="optimizer is .*; wanted a Optimizer class|wanted an Optimizer class"):
+    with pytest.raises(ArgumentError, match="optimizer is .*; expected a Optimizer class|expected an Optimizer class"):
         classifier(optimizer=dict)
 
 

@@ -189,7 +189,7 @@ def test_settings_out_of_range(kind, settings, message):
 
 
 def test_network_of_another_kind():
-    with pytest.raises(ArgumentError, match="wanted a Layer"):
+    with pytest.raises(ArgumentError, match="expected a Layer"):
         lnc.SGD([torch.zeros(1)])
 
 
@@ -240,9 +240,9 @@ def test_state_that_does_not_fit():
     state = optimizer.state_dict()
     with pytest.raises(MatchError, match="SGD: the state holds"):
         lnc.SGD(network, momentum=0.9).load_state_dict(state)
-    with pytest.raises(MatchError, match=r"mean has shape \(3,\), wanted \(44,\)"):
+    with pytest.raises(MatchError, match=r"mean has shape \(3,\), expected \(44,\)"):
         optimizer.load_state_dict(state | {"mean": torch.zeros(3)})
-    with pytest.raises(MatchError, match="wanted steps, lr and mean, square"):
+    with pytest.raises(MatchError, match="expected steps, lr and mean, square"):
         optimizer.load_state_dict({"steps": 1})
     assert optimizer.steps == 3
 

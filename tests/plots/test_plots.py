@@ -86,7 +86,7 @@ def test_draws_on_the_axes_given_or_on_a_new_figure(draw):
 
 @pytest.mark.parametrize("draw", EVERY.values(), ids=EVERY)
 def test_axes_that_are_none(draw):
-    with pytest.raises(ArgumentError, match="wanted one matplotlib Axes"):
+    with pytest.raises(ArgumentError, match="expected one matplotlib Axes"):
         draw(plt.subplots(1, 2)[1])
 
 
@@ -152,7 +152,7 @@ def test_weights_and_gradients_of_a_deep_network():
     [
         ({}, DataError, "holds no epochs"),
         ({"0": []}, DataError, "holds no epochs"),
-        ({"0": [1.0, 2.0]}, MatchError, r"'0' has shape \(2,\); wanted \(epochs, 2\)"),
+        ({"0": [1.0, 2.0]}, MatchError, r"'0' has shape \(2,\); expected \(epochs, 2\)"),
     ],
 )
 def test_records_that_are_none(record, error, message):
@@ -257,12 +257,12 @@ def test_names_of_features():
 @pytest.mark.parametrize(
     ("model", "features", "targets", "options", "error", "message"),
     [
-        (None, X[:, :1], T, {}, DimensionError, r"features have shape \(6,\); wanted two features, \(n, 2\)"),
-        (None, X, T[:3], {}, MatchError, r"targets have shape \(3,\), features \(6, 2\); wanted \(6,\)"),
+        (None, X[:, :1], T, {}, DimensionError, r"features have shape \(6,\); expected two features, \(n, 2\)"),
+        (None, X, T[:3], {}, MatchError, r"targets have shape \(3,\), features \(6, 2\); expected \(6,\)"),
         (None, X, P, {}, DataError, "targets hold 0.1"),
         (None, X * np.nan, T, {}, DataError, "features hold nan"),
-        (None, X, T, {}, ArgumentError, "model is None; wanted a network, or a model with predict_proba"),
-        (lnc.Classifier(Dense(1)), X, T, {"from_logits": True}, ArgumentError, "wanted a network$"),
+        (None, X, T, {}, ArgumentError, "model is None; expected a network, or a model with predict_proba"),
+        (lnc.Classifier(Dense(1)), X, T, {"from_logits": True}, ArgumentError, "expected a network$"),
         (Dense(1), X, T, {}, StateError, "Dense has no parameters yet; train it first"),
         (network_of([1.0, -1.0]), X, T, {}, ArgumentError, r"outputs go from -.* to .*from_logits=True if the network"),
         (network_of([1.0, -1.0], 0, Sigmoid()), X, T + 1, {}, None, None),
@@ -340,7 +340,7 @@ def test_threshold_curve():
 @pytest.mark.parametrize(
     ("targets", "probabilities", "error", "message"),
     [
-        ([0, 0], [0.1, 0.2], DataError, "targets hold no examples of the positive class; wanted both kinds"),
+        ([0, 0], [0.1, 0.2], DataError, "targets hold no examples of the positive class; expected both kinds"),
         ([1, 1], [0.1, 0.2], DataError, "targets hold only examples of the positive class"),
         ([0, 1], [0.1, float("nan")], DataError, "probabilities hold nan"),
         ([0, 1], [0.1], MatchError, r"targets have shape \(2,\), probabilities \(1,\)"),
@@ -420,10 +420,10 @@ LINE = network_of([0.5])
 @pytest.mark.parametrize(
     ("loss", "path", "error", "message"),
     [
-        (LINE, [[0, 0]], ArgumentError, "wanted a Loss, such as MSE"),
+        (LINE, [[0, 0]], ArgumentError, "expected a Loss, such as MSE"),
         (lnc.MSE(network_of([0.5, 0.5])), [[0, 0]], ArgumentError, "Sequential has 3 parameters; a plane has room for 2"),
         (lnc.MSE(Linear(1)), [[0, 0]], StateError, "Linear has no parameters yet; they are made by the first forward"),
-        (lnc.MSE(LINE), [], MatchError, r"path has 0 points of shape \[\]; wanted \(steps, 2\)"),
+        (lnc.MSE(LINE), [], MatchError, r"path has 0 points of shape \[\]; expected \(steps, 2\)"),
         (lnc.MSE(LINE), [[1, 2, 3]], MatchError, r"path has 1 points of shape \[\(3,\)\]"),
         (lnc.MSE(LINE), [0.5, 0.6], MatchError, r"path has 2 points of shape \[\(1,\)\]"),
         (lnc.MSE(LINE), [[0, float("nan")]], DataError, r"path hold nan \(at \(0, 1\)\)"),
