@@ -18,6 +18,7 @@ from lincoln import (
     schedules,
     trainer,
 )
+from lincoln._util.marks import recordable
 from lincoln.callbacks import Callback
 from lincoln.checking import GradientReport, check_gradients
 from lincoln.checkpoint import load, save
@@ -100,6 +101,7 @@ __all__ = [
     "models",
     "optim",
     "plots",
+    "recordable",
     "save",
     "schedules",
     "standardize",

@@ -92,9 +92,8 @@ def summary(network: Layer, input_shape: Sequence[int]) -> Summary:
         raise ArgumentError(f"summary: input_shape is {input_shape!r}; expected sizes, the examples first: (128, 30)")
     with seeded(0), torch.inference_mode(False):
         subject = copy.deepcopy(network).train()
-        own = next(subject.parameters(), None)
-        device = subject._device if own is None else own.device
-        dtype = (subject._dtype or torch.get_default_dtype()) if own is None else own.dtype
+        device, dtype = subject.where
+        dtype = dtype or torch.get_default_dtype()
         outputs: list[tuple[Layer, Size]] = []
         for _, layer in subject.named_layers():
             if not isinstance(layer, Sequential):
@@ -108,7 +107,7 @@ def summary(network: Layer, input_shape: Sequence[int]) -> Summary:
 def _rows(outputs: list[tuple[Layer, Size]], input: Tensor) -> Iterator[LayerSummary]:
     counted = {input.untyped_storage().data_ptr()}
     for layer, _ in outputs:
-        counted |= {tensor.untyped_storage().data_ptr() for tensor in layer._own_parameters()}
+        counted |= {tensor.untyped_storage().data_ptr() for tensor, _ in layer.own.values()}
     for layer, shape in outputs:
         saved = 0
         for tensor in _tensors(layer.saved):
@@ -116,7 +115,7 @@ def _rows(outputs: list[tuple[Layer, Size]], input: Tensor) -> Iterator[LayerSum
             if storage.data_ptr() not in counted:
                 counted.add(storage.data_ptr())
                 saved += storage.nbytes()
-        parameters = sum(tensor.numel() for tensor in layer._own_parameters())
+        parameters = sum(tensor.numel() for tensor, _ in layer.own.values())
         yield LayerSummary(layer.path, repr(layer), tuple(shape), parameters, saved, layer.backward_formula)
 
 

@@ -134,7 +134,7 @@ def _torch_linear(layer: Linear) -> nn.Module:
     module = nn.Linear(i, o, layer.bias, device="meta", dtype=W.dtype)  # on "meta", where no random numbers are drawn
     module.to_empty(device=W.device)
     state = {"weight": W.t()}
-    module.load_state_dict(state | {"bias": layer.B[0]} if layer.bias else state)
+    module.load_state_dict(state | {"bias": layer.B[0]} if layer.B is not None else state)
     return module
 
 

@@ -18,10 +18,11 @@ from torch import Tensor
 
 from lincoln import checkpoint
 from lincoln._util.checks import check_numbers
+from lincoln._util.marks import is_recordable
 from lincoln.callbacks.base import Callback, Callbacks
 from lincoln.callbacks.display import shown_by
 from lincoln.data import Batch, DataLoader, Dataset
-from lincoln.engine.replay import Replay, replayable, says
+from lincoln.engine.replay import Replay, replayable
 from lincoln.engine.threads import threads_for
 from lincoln.errors import ArgumentError, CheckpointError, DataError, DivergenceError, StateError
 from lincoln.layers import Layer
@@ -201,7 +202,7 @@ class Trainer:
             and type(self) is Trainer
             and type(batches) is DataLoader
             and (_checked_whole(batches, self.train_dataset) or not self.loss.check_targets)
-            and all(says(callback, "only_looks") for callback in self.callbacks.all)
+            and all(is_recordable(callback) for callback in self.callbacks.all)
             and replayable(self.loss, config.train_minibatch_size, config.num_epochs * len(batches))
         )
 
@@ -412,8 +413,7 @@ class Trainer:
 
     def _other_device(self, dataset: Dataset) -> torch.device | None:
         """Where the network is, if the data are elsewhere."""
-        own = next(self.model.parameters(), None)
-        device = self.model._device if own is None else own.device
+        device, _ = self.model.where
         return None if device is None or device == dataset.tensors[0].device else device
 
     # ---- Saving and going on

@@ -86,10 +86,9 @@ def probabilities(n: int, outputs: int) -> Tensor:
     return torch.softmax(torch.randn(n, outputs, dtype=torch.float64), -1)
 
 
+@lnc.recordable
 class Squash(Layer):
     """A link that no loss knows: (1 + tanh a) / 2 lies between 0 and 1, as a sigmoid does."""
-
-    recordable = True
 
     def _forward(self, input):
         self.saved = t = torch.tanh(input)
@@ -99,10 +98,9 @@ class Squash(Layer):
         return output_grad * (1 - self.saved**2) / 2
 
 
+@lnc.recordable
 class Shares(Layer):
     """Probabilities that are no softmax: a^2 + 1, divided by their sum."""
-
-    recordable = True
 
     def _forward(self, input):
         s = input**2 + 1

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import torch
+
+from lincoln._util.marks import recordable
 
 if TYPE_CHECKING:
     from lincoln.trainer import Trainer
@@ -18,10 +20,6 @@ class Callback:
     A step is one update of the weights. At `epoch_end` validation is done and the history is up to date. What a callback
     must remember when a run is resumed, it gives in `state_dict` (numbers, strings, lists and dicts of them).
     """
-
-    only_looks: ClassVar[bool] = False
-    """Whether it leaves network and loss as they are, settings and train or eval mode included, so that steps of a small
-    network may be replayed (`TrainerConfig.replay`). Each class says it for itself; it is not inherited."""
 
     def train_begin(self, trainer: Trainer) -> None: ...
     def epoch_begin(self, trainer: Trainer) -> None: ...
@@ -66,13 +64,12 @@ class Callbacks:
             callback.close()
 
 
+@recordable
 class ParameterRecorder(Callback):
     """The lengths of each parameter and its last gradient after each epoch: `record[path]` lists (weight, gradient) norms.
 
     `lincoln.plots.weights_and_gradients(recorder.record)` draws them.
     """
-
-    only_looks = True
 
     def __init__(self) -> None:
         self.record: dict[str, list[tuple[float, float]]] = {}
@@ -91,10 +88,9 @@ class ParameterRecorder(Callback):
         self.record = {path: [tuple(norms) for norms in rows] for path, rows in state["record"].items()}
 
 
+@recordable
 class WeightRecorder(Callback):
     """A copy of all parameters, as one vector, before training and after each epoch (or step): the path descended."""
-
-    only_looks = True
 
     def __init__(self, every: str = "epoch") -> None:
         self.every = every

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from lincoln._util.marks import recordable
 from lincoln.callbacks import Callback
 from lincoln.training.config import TrainerConfig
 
@@ -29,6 +30,7 @@ def on_terminal() -> bool:
     return sys.stdout.isatty()
 
 
+@recordable
 class LinePrinter(Callback):
     """The notebook's line every `every` steps: epoch, training loss per example since the last line, and a measure.
 
@@ -36,7 +38,6 @@ class LinePrinter(Callback):
     """
 
     saved = False
-    only_looks = True
 
     def __init__(self, every: int, measure: Callable[[], float]) -> None:
         self.every = every
@@ -94,10 +95,9 @@ class Speed(Callback):
         return "  ".join(parts)
 
 
+@recordable
 class EpochLines(Speed):
     """A plain line every `every` epochs, and for the last."""
-
-    only_looks = True
 
     def __init__(self, every: int = 1) -> None:
         self.every = every
@@ -108,10 +108,9 @@ class EpochLines(Speed):
             print(f"Epoch {trainer.epoch:{len(str(last))}}/{last}  {self.numbers(trainer)}")
 
 
+@recordable
 class ProgressDisplay(Speed):
     """A rich display: a bar over the epochs and, below it, the numbers. NO_COLOR is obeyed."""
-
-    only_looks = True
 
     def train_begin(self, trainer: Trainer) -> None:
         from rich.live import Live

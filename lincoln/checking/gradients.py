@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lincoln._util.text import rendered
 from lincoln.errors import ArgumentError
-from lincoln.layers import Layer, Sequential
+from lincoln.layers import Layer
 from lincoln.layers.observe import watch
 from lincoln.losses.objective import Loss
 from lincoln.training.random import seeded
@@ -203,11 +203,11 @@ def _by_autograd(
         leaves[_input_name(subject)] = x.requires_grad_()
     seen: list[tuple[Layer, Tensor]] = []
     for path, layer in network.named_layers():
-        for name in layer._names:
+        for name in layer.own:
             leaf = getattr(layer, name).clone().requires_grad_()
             setattr(layer, name, leaf)
             leaves[f"{path}.{name}" if path else name] = leaf
-        if path and not (isinstance(layer, Sequential) and layer.plain):
+        if path and next(layer.leaves()) is layer:
             watch(layer, lambda layer, input, _: seen.append((layer, input.detach().clone())))
     torch.manual_seed(seed)
     with torch.enable_grad():
@@ -225,8 +225,8 @@ def _restored(layer: Layer) -> Layer:
     """The layer, and those in it, as they were before they were watched and their parameters were made leaves."""
     for _, inner in layer.named_layers():
         vars(inner).pop("_forward", None)
-        inner.saved = inner._shapes = None
-        for name in inner._names:
+        inner.saved = inner.pending = None
+        for name in inner.own:
             setattr(inner, name, getattr(inner, name).detach())
     return layer
 

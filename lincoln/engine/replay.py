@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lincoln._util.marks import is_recordable
 from lincoln.engine.recording import Recording, Unrecordable, Watch
 from lincoln.engine.threads import SMALL, largest_product
 from lincoln.losses.objective import Loss
@@ -118,7 +119,7 @@ class Replay:
         self._recorded.clear()
         warnings.warn(
             f"{self.loss}: the steps of this run are not replayed: {why}. Nothing is lost but speed. To say so from the "
-            f"start, take `recordable = True` from the layer or loss that does it, or set TrainerConfig(replay=False)",
+            f"start, take `@recordable` from the layer or loss that does it, or set TrainerConfig(replay=False)",
             stacklevel=2,
         )
 
@@ -131,16 +132,11 @@ def replayable(loss: Loss, examples: int, steps: int) -> bool:
     layers = [layer for _, layer in loss.network.named_layers()]
     return (
         steps >= _WORTH_IT
-        and all(says(part, "recordable") for part in (loss, *layers))
+        and all(is_recordable(part) for part in (loss, *layers))
         and not any(layer.buffers or {"_forward", "_backward"} & vars(layer).keys() for layer in layers)
         and largest_product(loss.network, examples) < SMALL
         and all(parameter.is_cpu for parameter in loss.network.parameters())
     )
-
-
-def says(part: object, name: str) -> bool:
-    """Whether its class says so itself: what a subclass does differently, nobody knows."""
-    return bool(vars(type(part)).get(name, False))
 
 
 def _same(a: Tensor, b: Tensor) -> bool:

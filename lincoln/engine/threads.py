@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import torch
 
-from lincoln.layers import Layer, Linear
+from lincoln.layers import Layer
 
 SMALL = 2**23
 """Multiplications in one product from which a second thread pays. Below it threads wait for each other: a step of a
@@ -66,8 +66,5 @@ def _inside() -> int:
 
 
 def largest_product(network: Layer, examples: int) -> float:
-    """Multiplications in it, for a network of linear layers; infinity for any other."""
-    learning = [layer for _, layer in network.named_layers() if layer.learns]
-    if not all(isinstance(layer, Linear) and layer.built for layer in learning):
-        return float("inf")
-    return max((layer.W.numel() * examples for layer in learning if isinstance(layer, Linear)), default=0)
+    """Return the multiplications in it; infinity if a layer that learns cannot say."""
+    return max(layer.multiplications(examples) for _, layer in network.named_layers())

@@ -24,13 +24,13 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from torch import Tensor
 
 from lincoln._util.checks import as_tensor, to_numpy
+from lincoln._util.tensors import chosen_device
 from lincoln.callbacks import Callback
 from lincoln.errors import ArgumentError, DivergenceError
 from lincoln.estimators.batches import Examples, ShuffledOrder, features_for, home
 from lincoln.estimators.convergence import Convergence, Curves
 from lincoln.layers import Layer
 from lincoln.losses.objective import Loss
-from lincoln.models.base import chosen_device
 from lincoln.optim import Optimizer
 from lincoln.trainer import Trainer
 from lincoln.training.config import TrainerConfig

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lincoln._util.checks import as_tensor
 from lincoln.data import Batch, DataLoader, Dataset
-from lincoln.layers import Layer, Sequential, SparseLinear, csr_tensor
+from lincoln.layers import Layer, csr_tensor
 
 Order = Callable[[int], Tensor]
 
@@ -88,14 +88,14 @@ def features_for(network: Layer, X: Any) -> Tensor:
     dtype, device = home(network)
     if not issparse(X):
         return as_tensor("X", X).to(device, dtype)
-    if device.type == "cpu" and isinstance(first_layer(network), SparseLinear):
+    if device.type == "cpu" and first_layer(network).takes_sparse:
         return csr_tensor(X, dtype)
     return torch.from_numpy(X.toarray()).to(device, dtype)
 
 
 def first_layer(network: Layer) -> Layer:
     """The layer that the features meet first."""
-    return next(network.leaves()) if isinstance(network, Sequential) else network
+    return next(network.leaves())
 
 
 def home(network: Layer) -> tuple[torch.dtype, torch.device]:

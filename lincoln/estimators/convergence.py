@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from lincoln._util.marks import recordable
 from lincoln.callbacks import Callback
 from lincoln.losses.objective import Loss
 from lincoln.trainer import Trainer
@@ -42,6 +43,7 @@ class Curves:
         return other
 
 
+@recordable
 class Convergence(Callback):
     """Stop when for more than `patience` epochs in a row the loss did not fall, or the score not rise, by `tol`.
 
@@ -53,7 +55,6 @@ class Convergence(Callback):
     """
 
     saved = False
-    only_looks = True
 
     def __init__(
         self,

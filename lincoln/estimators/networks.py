@@ -19,7 +19,7 @@ from lincoln.estimators.base import NetworkEstimator, arguments
 from lincoln.estimators.batches import Examples
 from lincoln.estimators.convergence import Convergence
 from lincoln.estimators.targets import ClassifierPart, RegressorPart
-from lincoln.layers import Identity, Layer, Linear, Sequential
+from lincoln.layers import Identity, Layer, Linear
 from lincoln.losses import MSE, CrossEntropy, LogLoss
 from lincoln.losses.objective import Loss
 from lincoln.optim import Adam, Optimizer
@@ -208,5 +208,5 @@ def _averaged(make: Callable[[Layer], Loss], network: Layer) -> Loss:
 
 def _last(network: Layer) -> Layer:
     """The layer whose output is the network's."""
-    leaves = list(network.leaves()) if isinstance(network, Sequential) else [network]
+    leaves = list(network.leaves())
     return next((layer for layer in reversed(leaves) if not isinstance(layer, Identity)), leaves[-1])

@@ -119,7 +119,7 @@ class Perceptron(NetworkEstimator):
                 raise ValueError(f"coefs_ and intercepts_ have shapes {found}; the network's are {expected}")
             for linear, coef, intercept in zip(_linears(self.network_), self.coefs_, self.intercepts_, strict=True):
                 linear.W.copy_(as_tensor("coefs_", coef))
-                linear.B.copy_(as_tensor("intercepts_", intercept))
+                linear.own["B"][0].copy_(as_tensor("intercepts_", intercept))
             self._show_parameters()
         elif self._moved():
             self._show_parameters()
@@ -155,7 +155,7 @@ class Perceptron(NetworkEstimator):
         self.network_.flatten()  # from here on their memory stays where it is
         linears = _linears(self.network_)
         self.coefs_ = [_shown(linear.W) for linear in linears]
-        self.intercepts_ = [_shown(linear.B)[0] for linear in linears]
+        self.intercepts_ = [_shown(linear.own["B"][0])[0] for linear in linears]
         self._shown = [*self.coefs_, *self.intercepts_]
         self._address = linears[0].W.data_ptr()
 

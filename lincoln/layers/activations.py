@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
-from lincoln import init
+from lincoln import init, ops
+from lincoln._util.marks import recordable
 from lincoln.layers.layer import Layer
 
 
+@recordable
 class Sigmoid(Layer):
     """p = 1 / (1 + e^-a), so dL/da = p (1 - p) dL/dp (docs/derivations/sigmoid.md)."""
 
-    recordable = True
     backward_formula = "da = p (1 - p) dp"
 
     def _forward(self, input: Tensor) -> Tensor:
@@ -24,13 +23,13 @@ class Sigmoid(Layer):
     def _backward(self, output_grad: Tensor) -> Tensor:
         p = self.saved
         q = p * output_grad
-        return torch.addcmul(q, q, p, value=-1)  # q - q p
+        return ops.minus_product(q, q, p)  # q - q p = p (1 - p) dL/dp
 
 
+@recordable
 class Tanh(Layer):
     """t = tanh a, so dL/da = (1 - t^2) dL/dt."""
 
-    recordable = True
     backward_formula = "da = (1 - t²) dt"
 
     def _forward(self, input: Tensor) -> Tensor:
@@ -39,16 +38,16 @@ class Tanh(Layer):
 
     def _backward(self, output_grad: Tensor) -> Tensor:
         t = self.saved
-        return torch.addcmul(output_grad, output_grad * t, t, value=-1)  # g - g t t
+        return ops.minus_product(output_grad, output_grad * t, t)  # dL/dt - dL/dt t t
 
 
+@recordable
 class ReLU(Layer):
-    """r = max(a, 0), so dL/da = dL/dr where r > 0, else 0 (at a = 0 too, as everyone has it).
+    """r = max(a, 0), so dL/da = dL/dr where r > 0, else 0 (at a = 0 too, as is usual).
 
     It saves its output, which the next layer saves as its input anyway, so it costs no memory.
     """
 
-    recordable = True
     backward_formula = "da = [r > 0] dr"
     suited_init = init.he()
 
@@ -57,21 +56,20 @@ class ReLU(Layer):
         return r
 
     def _backward(self, output_grad: Tensor) -> Tensor:
-        r: Tensor = self.saved
-        return torch.sign(r).mul_(output_grad)  # as r >= 0; 2 us at 200 x 10, where output_grad * (r > 0) takes 5
+        return ops.where_positive(self.saved, output_grad)
 
 
+@recordable
 class Softmax(Layer):
     """p_i = e^z_i / sum_j e^z_j over the last dimension, so dL/dz = p (g - sum_j g_j p_j), where g = dL/dp.
 
     docs/derivations/softmax.md. Under `CrossEntropy` the loss takes this layer's place and sends p - y instead.
     """
 
-    recordable = True
     backward_formula = "dz = p (g - Σ g p)"
 
     def _forward(self, input: Tensor) -> Tensor:
-        self.saved = p = by_rows(torch.softmax, input)
+        self.saved = p = ops.softmax(input)
         return p
 
     def _backward(self, output_grad: Tensor) -> Tensor:
@@ -79,10 +77,10 @@ class Softmax(Layer):
         return p * (output_grad - (output_grad * p).sum(-1, keepdim=True))
 
 
+@recordable
 class Exp(Layer):
-    """e = e^a, so dL/da = e dL/de: what turns any number into a positive one, such as a rate."""
+    """e = e^a, so dL/da = e dL/de. It makes any number a positive one, such as a rate."""
 
-    recordable = True
     backward_formula = "da = e de"
 
     def _forward(self, input: Tensor) -> Tensor:
@@ -94,10 +92,10 @@ class Exp(Layer):
         return output_grad * e
 
 
+@recordable
 class Identity(Layer):
     """y = x, so dL/dx = dL/dy."""
 
-    recordable = True
     backward_formula = "dx = dy"
 
     def _forward(self, input: Tensor) -> Tensor:
@@ -107,18 +105,7 @@ class Identity(Layer):
         return output_grad
 
 
-def by_rows(function: Callable[[Tensor, int], Tensor], z: Tensor) -> Tensor:
-    """`function(z, -1)`, for torch's softmax and log_softmax.
-
-    Where z lies column by column, as narrow linear layers leave it, they are taken down the columns of the transpose,
-    which takes 3 us instead of 25 (200 x 10, float64, one thread).
-    """
-    if z.dim() == 2 and z.stride(0) == 1:
-        return function(z.t(), 0).t()
-    return function(z, -1)
-
-
-_BY_NAME: dict[str, type[Layer]] = {
+BY_NAME: dict[str, type[Layer]] = {
     "sigmoid": Sigmoid,
     "tanh": Tanh,
     "relu": ReLU,
@@ -126,3 +113,4 @@ _BY_NAME: dict[str, type[Layer]] = {
     "exp": Exp,
     "identity": Identity,
 }
+"""The activations that `Dense` knows by name."""

@@ -1,21 +1,22 @@
-"""Dropout: a network learns not to lean on any one of its units."""
+"""Dropout: units are left out at random, so that a network does not depend on any one of them."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
+from lincoln._util.marks import recordable
 from lincoln.errors import ArgumentError
 from lincoln.layers.layer import Layer
 
 
+@recordable
 class Dropout(Layer):
     """y = m x, so dL/dx = m dL/dy, with m = 0 with probability `rate`, else 1 / (1 - rate), drawn for each number alone.
 
     The mean of m is 1, so in evaluation mode y = x. Numbers come from torch's generator. Srivastava et al. (2014).
     """
 
-    recordable = True
     backward_formula = "dx = m dy"
 
     def __init__(self, rate: float = 0.5) -> None:

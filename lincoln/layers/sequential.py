@@ -1,20 +1,20 @@
-"""Layers made of layers."""
+"""Layers one after another."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import overload
+from typing import ClassVar, overload
 
 from torch import Tensor
 
+from lincoln._util.marks import recordable
 from lincoln.errors import ArgumentError, StateError
-from lincoln.init import Initializer
-from lincoln.layers.activations import _BY_NAME, Identity
+from lincoln.layers.activations import Identity
 from lincoln.layers.layer import Layer
-from lincoln.layers.linear import Linear
 
 
+@recordable
 class Sequential(Layer):
     """y = f_n(... f_2(f_1(x))), so gradients flow back through f_n, ..., f_2, f_1: the chain rule as two loops.
 
@@ -22,7 +22,7 @@ class Sequential(Layer):
     output=Dense(1))`; `network[0]`, `network["hidden"]` and `network[1:]` take them out again.
     """
 
-    recordable = True
+    made_of_layers: ClassVar = True
 
     def __init__(self, /, *layers: Layer, **named: Layer) -> None:
         numbered = {str(index): layer for index, layer in enumerate(layers)}
@@ -39,18 +39,17 @@ class Sequential(Layer):
         self.layers = tuple(names.values())
         self._refuse_repeats()
         for layer, following in pairwise(leaf for leaf in self.leaves() if not isinstance(leaf, Identity)):
-            if isinstance(layer, Linear):
-                layer.suggested_init = following.suited_init
+            layer.followed_by(following)
 
     def _forward(self, input: Tensor) -> Tensor:
         for layer in self.layers:
             input = layer.forward(input)
-        self.saved = [layer._shapes for layer in self.layers]  # tells this forward of each layer from any other
+        self.saved = [layer.pending for layer in self.layers]  # tells this forward of each layer from any other
         return input
 
     def _backward(self, output_grad: Tensor) -> Tensor | None:
         for layer, forward in zip(self.layers, self.saved, strict=True):
-            if layer._shapes is not forward:
+            if layer.pending is not forward:
                 raise StateError(f"{layer.label} has run again since {self.label} did: run {self.label} forward again")
         grad: Tensor = output_grad
         for layer in self.layers[:0:-1]:
@@ -65,16 +64,19 @@ class Sequential(Layer):
         )
 
     def leaves(self) -> Iterator[Layer]:
-        """The layers in the order they run, with every Sequential inside this one unpacked."""
+        """Yield the layers that compute, in the order they run, with every plain Sequential inside this one unpacked."""
+        if not self._is_plain():
+            yield self
+            return
         for layer in self.layers:
-            if isinstance(layer, Sequential) and layer.plain:
-                yield from layer.leaves()
-            else:
-                yield layer
+            yield from layer.leaves()
 
-    @property
-    def plain(self) -> bool:
-        """Whether it does what its layers do and no more: a subclass may have a `_backward`, say, of its own."""
+    def settings(self) -> dict[str, Layer]:
+        """Return the layers by name."""
+        return dict(self.children())
+
+    def _is_plain(self) -> bool:
+        """Return True if it does what its layers do and no more; a subclass may have a `_backward` of its own."""
         hooks = ("_forward", "_backward", "build", "check")
         return all(getattr(type(self), hook) is getattr(Sequential, hook) for hook in hooks)
 
@@ -114,40 +116,3 @@ class Sequential(Layer):
     def __repr__(self) -> str:
         inner = ",\n".join(self._arguments()).replace("\n", "\n  ")
         return f"{type(self).__name__}(\n  {inner})"
-
-
-class Dense(Sequential):
-    """p = f(x W + B): a linear layer and its activation.
-
-    `activation` is a name (sigmoid, tanh, relu, softmax, exp, identity), a layer, or None for no activation; `bias` and
-    `init` are `Linear`'s.
-    """
-
-    recordable = True
-
-    def __init__(
-        self,
-        size: int,
-        activation: str | Layer | None = "sigmoid",
-        bias: bool = True,
-        init: Initializer | None = None,
-    ) -> None:
-        self.size = size
-        self.activation = activation
-        self.bias = bias
-        self.init = init
-        super().__init__(linear=Linear(size, bias, init), activation=_activation(activation))
-
-    def __repr__(self) -> str:
-        return Layer.__repr__(self)
-
-    def _arguments(self) -> Iterator[str]:
-        return Layer._arguments(self)
-
-
-def _activation(given: str | Layer | None) -> Layer:
-    if isinstance(given, str):
-        if given not in _BY_NAME:
-            raise ArgumentError(f"Dense: activation is {given!r}; expected one of {', '.join(_BY_NAME)}, a layer, or None")
-        return _BY_NAME[given]()
-    return Identity() if given is None else given

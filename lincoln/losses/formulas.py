@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from lincoln import ops
+from lincoln._util.marks import recordable
 from lincoln.errors import DataError
 from lincoln.layers import Exp, Sigmoid, Softmax
-from lincoln.layers.activations import by_rows
 from lincoln.losses.objective import Loss, Reduction
 
 __all__ = ["MSE", "CrossEntropy", "LogLoss", "Loss", "PoissonLoss", "SquaredError"]
 
 
+@recordable
 class LogLoss(Loss):
     """l = -y log p - (1 - y) log(1 - p) summed over outputs, for p, y (n, o), y in {0, 1}; added up over examples.
 
@@ -22,7 +23,6 @@ class LogLoss(Loss):
     at -100, as in `torch.nn.BCELoss`. The default reduction is the notebook's, "sum".
     """
 
-    recordable = True
     link = Sigmoid
     reduction: Reduction = "sum"
 
@@ -33,7 +33,7 @@ class LogLoss(Loss):
         return (p - y) / (p * (1 - p)).clamp(min=_floor(p))
 
     def value_from_logits(self, z: Tensor, y: Tensor) -> Tensor:
-        return _softplus(torch.addcmul(z, y, z, value=-2))
+        return ops.softplus(ops.signed(z, y))
 
     def gradient_from_logits(self, z: Tensor, y: Tensor) -> Tensor:
         return torch.sigmoid(z) - y
@@ -44,6 +44,7 @@ class LogLoss(Loss):
             raise DataError(f"LogLoss: targets hold {_first(target, wrong)}; expected 0 and 1 only")
 
 
+@recordable
 class CrossEntropy(Loss):
     """l = -sum_c y_c log p_c, for p (n, c); y is class indices, (n,) integers, or probabilities, (n, c), that sum to 1.
 
@@ -51,29 +52,22 @@ class CrossEntropy(Loss):
     (docs/derivations/softmax.md). On plain probabilities logarithms stop at -100.
     """
 
-    recordable = True
     link = Softmax
 
     def value(self, p: Tensor, y: Tensor) -> Tensor:
-        return -_picked(torch.log(p).clamp(min=-100), y)
+        return -ops.picked(torch.log(p).clamp(min=-100), y)
 
     def gradient(self, p: Tensor, y: Tensor) -> Tensor:
-        return -_one_hot(y, p) / p.clamp(min=_floor(p))
+        return -ops.one_hot(y, p) / p.clamp(min=_floor(p))
 
     def value_from_logits(self, z: Tensor, y: Tensor) -> Tensor:
-        return -_picked(by_rows(torch.log_softmax, z), y)
+        return -ops.picked(ops.log_softmax(z), y)
 
     def gradient_from_logits(self, z: Tensor, y: Tensor) -> Tensor:
-        return by_rows(torch.softmax, z) - _one_hot(y, z)
+        return ops.softmax(z) - ops.one_hot(y, z)
 
     def value_and_gradient_from_logits(self, z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        log_p = by_rows(torch.log_softmax, z)
-        p = torch.exp(log_p)
-        if y.is_floating_point():
-            return -_picked(log_p, y), p - y
-        c = y.unsqueeze(-1)
-        log_pc = log_p.gather(-1, c)
-        return -log_pc.squeeze(-1), p.scatter_(-1, c, torch.expm1(log_pc))  # p_c - 1 for the class c, p for all others
+        return ops.cross_entropy(z, y)
 
     def match(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Class indices as (n,) int64, probabilities as (n, c) in the prediction's dtype."""
@@ -102,10 +96,9 @@ class CrossEntropy(Loss):
             raise DataError("CrossEntropy: target probabilities must be 0 or more and sum to 1 over the last dimension")
 
 
+@recordable
 class MSE(Loss):
     """l = sum_o (p_o - y_o)^2 / o, the squared error averaged over outputs, for p, y (n, o). dl/dp = 2 (p - y) / o."""
-
-    recordable = True
 
     def value(self, p: Tensor, y: Tensor) -> Tensor:
         return (p - y) ** 2 / p.shape[-1]
@@ -118,10 +111,9 @@ class MSE(Loss):
             raise DataError(f"MSE: targets hold {_first(target, ~torch.isfinite(target))}; expected finite numbers")
 
 
+@recordable
 class SquaredError(Loss):
     """l = sum_o (p_o - y_o)^2 / 2, for p, y (n, o), so dl/dp = p - y: scikit-learn's, and o / 2 times MSE."""
-
-    recordable = True
 
     def value(self, p: Tensor, y: Tensor) -> Tensor:
         return (p - y) ** 2 / 2
@@ -136,6 +128,7 @@ class SquaredError(Loss):
             )
 
 
+@recordable
 class PoissonLoss(Loss):
     """l = p - y + y log(y / p) summed over outputs, for rates p > 0 and counts y >= 0, (n, o): half the Poisson deviance.
 
@@ -143,7 +136,6 @@ class PoissonLoss(Loss):
     p = y; from a Poisson distribution's -log P(y) = p - y log p + log y! it differs by what does not depend on p.
     """
 
-    recordable = True
     link = Exp
 
     def value(self, p: Tensor, y: Tensor) -> Tensor:
@@ -164,23 +156,9 @@ class PoissonLoss(Loss):
             raise DataError(f"PoissonLoss: targets hold {_first(target, wrong)}; expected finite numbers, 0 or more")
 
 
-def _softplus(z: Tensor) -> Tensor:
-    """log(1 + e^z), exact for every z: torch's own becomes z beyond its threshold, where it rounds to z in float64."""
-    return F.softplus(z, threshold=40)
-
-
 def _floor(p: Tensor) -> float:
     """What a product of probabilities is not let fall below before something is divided by it."""
     return max(1e-12, torch.finfo(p.dtype).tiny)
-
-
-def _picked(t: Tensor, y: Tensor) -> Tensor:
-    """sum_c y_c t_c, (n,), for y as probabilities (n, c) or as class indices (n,)."""
-    return (y * t).sum(-1) if y.is_floating_point() else t.gather(-1, y.unsqueeze(-1)).squeeze(-1)
-
-
-def _one_hot(y: Tensor, like: Tensor) -> Tensor:
-    return y if y.is_floating_point() else torch.zeros_like(like).scatter_(-1, y.unsqueeze(-1), 1.0)
 
 
 def _first(target: Tensor, wrong: Tensor) -> str:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from lincoln.errors import ArgumentError, DimensionError, LayerError, LincolnError, MatchError, StateError
-from lincoln.layers import Exp, Identity, Layer, Linear, ReLU, Sequential, Sigmoid, Softmax, Tanh
+from lincoln.layers import Exp, Identity, Layer, Linear, ReLU, Sigmoid, Softmax, Tanh
 from lincoln.losses.penalty import L2Penalty
 
 Reduction = Literal["sum", "mean"]
@@ -47,8 +47,6 @@ class Loss(ABC):
 
     link: ClassVar[type[Layer] | None] = None
     reduction: Reduction = "mean"
-    recordable: ClassVar[bool] = False
-    """As `Layer.recordable`, of the formulas."""
     penalized: bool = True
     """Whether the `l2` penalty counts: where several batches make one step, it counts for one of them."""
 
@@ -71,7 +69,7 @@ class Loss(ABC):
         self.reduction = reduction or type(self).reduction
         self.from_logits = from_logits
         self.check_targets = check_targets
-        self._layers = tuple(network.leaves()) if isinstance(network, Sequential) and network.plain else (network,)
+        self._layers = tuple(network.leaves())
         ends_in_link = type(self._layers[-1]) is self.link  # a subclass of it is another function
         if from_logits and (self.link is None or ends_in_link):
             why = (
@@ -185,7 +183,7 @@ class Loss(ABC):
             )
         gradient, self._saved = self._saved, None
         for layer, forward in zip(self._watched, self._forwards, strict=True):
-            if layer._shapes is not forward:
+            if layer.pending is not forward:
                 if not layer.training:
                     raise StateError(
                         f"{layer.label} is in evaluation mode, and the network in training: it has saved nothing"
@@ -244,7 +242,7 @@ class Loss(ABC):
         if gradient is None:
             return total
         self._saved = gradient * _spread(weight, gradient) if sample_weight is not None or share != 1 else gradient
-        self._forwards = [layer._shapes if layer.training else None for layer in self._watched]
+        self._forwards = [layer.pending if layer.training else None for layer in self._watched]
         self._pull = share * self.l2 if self.l2 and self.penalized else None
         return total if self._pull is None else self._with_penalty(total, self._pull / 2)
 

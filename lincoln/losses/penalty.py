@@ -47,7 +47,7 @@ class L2Penalty:
             getattr(layer, name)
             for _, layer in self.network.named_layers()
             for name in layer.penalized
-            if name in layer._names
+            if name in layer.own
         ]
 
     def _bind(self, w: Tensor) -> None:
@@ -55,7 +55,7 @@ class L2Penalty:
         parts = [
             torch.full((getattr(layer, name).numel(),), float(name in layer.penalized))
             for _, layer in self.network.named_layers()
-            for name in layer._names
+            for name in layer.own
         ]
         with torch.inference_mode(False):
             self._is_weight = torch.cat(parts).to(w)

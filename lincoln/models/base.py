@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from lincoln._util.checks import as_tensor, at_least_one, check_numbers, same_length, to_numpy
+from lincoln._util.tensors import chosen_device
 from lincoln.callbacks import Callback
 from lincoln.callbacks.display import LinePrinter, ProgressDisplay, on_terminal
 from lincoln.data import Batch, Dataset, generate_batches
 from lincoln.errors import StateError
 from lincoln.layers import Layer
-from lincoln.layers.layer import usable
 from lincoln.losses import MSE, LogLoss
 from lincoln.losses.objective import Loss
 from lincoln.metrics import Metric, accuracy, r2
@@ -151,10 +151,8 @@ class Model(ABC):
     def _features(self, features: Any, name: str = "features") -> Tensor:
         """`features` as a tensor where the network is, in its dtype."""
         x = as_tensor(name, features)
-        own = next(self.network.parameters(), None)
-        device = self.device or (x.device if own is None else own.device)
-        dtype = (self.network._dtype or torch.get_default_dtype()) if own is None else own.dtype
-        x = x.to(device, dtype)
+        device, dtype = self.network.where
+        x = x.to(self.device or device or x.device, dtype or torch.get_default_dtype())
         check_numbers(name, x)  # after conversion: 1e300 is infinite in float32
         return x
 
@@ -279,12 +277,3 @@ def _like(features: Any, labels: np.ndarray) -> Any:
     if isinstance(features, Tensor) and labels.dtype.kind in "biuf":
         return torch.from_numpy(labels).to(features.device)
     return labels
-
-
-def chosen_device(given: str | torch.device | None) -> torch.device:
-    """The device of that name, if it is here; "auto" is a GPU where there is one; None is the CPU."""
-    if given != "auto":
-        return usable(given or "cpu")
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

@@ -100,7 +100,7 @@ class Optimizer(ABC):
 
     def _bind(self, w: Tensor) -> None:
         """The network has (new) vectors: see that its gradients are real, and keep the memory beside the values."""
-        learning = [layer for _, layer in self.network.named_layers() if layer._names]
+        learning = [layer for _, layer in self.network.named_layers() if layer.own]
         for layer in learning:
             if not layer.has_grad:
                 raise StateError(f"{layer.label} has no gradient yet: call loss.backward() before step()")

@@ -25,10 +25,10 @@ Y = (X[:, 0] > 0).long()
 DATA = Dataset(X, Y)
 
 
+@lnc.recordable
 class Sizes(Callback):
     """Which sizes of batch were replayed in the end."""
 
-    only_looks = True
     sizes: frozenset = frozenset()
 
     def epoch_end(self, trainer):
@@ -128,14 +128,15 @@ class Own(ReLU):
     """Not said to be recordable: that is not inherited."""
 
 
+@lnc.recordable
 class Said(Own):
-    recordable = True
+    """It says so itself."""
 
 
+@lnc.recordable
 class Counts(ReLU):
     """What it keeps from step to step is a buffer."""
 
-    recordable = True
     buffers = ("count",)
 
     def _forward(self, input):
@@ -147,8 +148,9 @@ class OwnLoss(lnc.LogLoss):
     pass
 
 
+@lnc.recordable
 class Quiet(Callback):
-    only_looks = True
+    """It only looks."""
 
 
 class Louder(Quiet):
@@ -203,9 +205,8 @@ def test_where_steps_are_replayed(more, replayed):
 def test_a_run_leaves_no_recording_behind():
     found = []
 
+    @lnc.recordable
     class Find(Callback):
-        only_looks = True
-
         def train_end(self, trainer):
             found.extend(weakref.ref(kept) for kept in trainer._replay._recorded.values())
 
@@ -224,9 +225,8 @@ def test_a_run_leaves_no_recording_behind():
 
 @pytest.mark.parametrize("move", [lambda net: net[0].flatten(), lambda net: net.to("cpu")], ids=["flatten", "to"])
 def test_parameters_that_move_to_other_memory(move):
+    @lnc.recordable
     class Moves(Callback):
-        only_looks = True
-
         def epoch_end(self, trainer):
             if trainer.epoch % 15 == 0:
                 move(trainer.model)
@@ -240,10 +240,9 @@ def test_parameters_that_move_all_the_time_are_left_alone():
     assert not run(lnc.LogLoss(net), val_dataset=DATA, metric=partial(measure, net=net), config={"num_epochs": 60})[2]
 
 
+@lnc.recordable
 class Assigns(Linear):
     """Gives its gradients by assignment, which the vectors take in."""
-
-    recordable = True
 
     def _backward(self, output_grad):
         self.grad["W"] = self.saved.t() @ output_grad
@@ -256,10 +255,10 @@ def test_gradients_that_are_assigned(config):
     assert both(lambda: lnc.LogLoss(network(Assigns(3), Tanh())), config=config) == {20, 10}
 
 
+@lnc.recordable
 class Doubles(Layer):
     """y = 2 x, in a way that is given."""
 
-    recordable = True
     way = staticmethod(lambda x: 2 * x)
 
     def _forward(self, input):
@@ -304,7 +303,7 @@ def test_a_recording_is_proven_before_it_is_used(way, replayed, monkeypatch):
     if replayed is True:
         assert both(make) == {20, 10}
         return
-    with pytest.warns(match=f"LogLoss: the steps of this run are not replayed: .*{replayed}.* take `recordable = True`"):
+    with pytest.warns(match=f"LogLoss: the steps of this run are not replayed: .*{replayed}.* take `@recordable`"):
         assert both(make) == set()
 
 

@@ -1,0 +1,34 @@
+"""Devices by name, and tensors in words."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from lincoln.errors import ArgumentError
+
+
+def usable(device: torch.device | str) -> torch.device:
+    """Return the device as torch names it. Raises ArgumentError if this machine does not have it."""
+    try:
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ArgumentError(f"device is {str(device)!r}, which cannot be used here: {reason}") from error
+
+
+def chosen_device(given: str | torch.device | None) -> torch.device:
+    """Return the device of that name; "auto" is a GPU if there is one, else the CPU; None is the CPU.
+
+    Raises ArgumentError for a device that this machine does not have.
+    """
+    if given != "auto":
+        return usable(given or "cpu")
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def described(tensor: Tensor) -> str:
+    """Return shape and dtype for an error message."""
+    return f"{tuple(tensor.shape)} {tensor.dtype}"

@@ -1,0 +1,56 @@
+"""A linear layer with its activation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from lincoln._util.marks import recordable
+from lincoln.errors import ArgumentError
+from lincoln.init import Initializer
+from lincoln.layers.activations import BY_NAME, Identity
+from lincoln.layers.layer import Layer
+from lincoln.layers.linear import Linear
+from lincoln.layers.sequential import Sequential
+
+
+@recordable
+class Dense(Sequential):
+    """p = f(x W + B): a linear layer and its activation.
+
+    `activation` is a name (sigmoid, tanh, relu, softmax, exp, identity), a layer, or None for no activation; `bias` and
+    `init` are `Linear`'s.
+    """
+
+    made_of_layers: ClassVar = False
+
+    def __init__(
+        self,
+        size: int,
+        activation: str | Layer | None = "sigmoid",
+        bias: bool = True,
+        init: Initializer | None = None,
+    ) -> None:
+        self.size = size
+        self.activation = activation
+        self.bias = bias
+        self.init = init
+        super().__init__(linear=Linear(size, bias, init), activation=_activation(activation))
+
+    def settings(self) -> dict[str, Any]:
+        """Return the constructor's arguments by name."""
+        return Layer.settings(self)
+
+    def __repr__(self) -> str:
+        return Layer.__repr__(self)
+
+    def _arguments(self) -> Iterator[str]:
+        return Layer._arguments(self)
+
+
+def _activation(given: str | Layer | None) -> Layer:
+    if isinstance(given, str):
+        if given not in BY_NAME:
+            raise ArgumentError(f"Dense: activation is {given!r}; expected one of {', '.join(BY_NAME)}, a layer, or None")
+        return BY_NAME[given]()
+    return Identity() if given is None else given
