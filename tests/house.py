@@ -217,7 +217,9 @@ class House:
         if isinstance(node, ast.Call):
             asked: list[ast.AST] = list(node.args[1:]) if _last_name(node.func) in ("isinstance", "issubclass") else []
         else:
-            by_identity = all(isinstance(op, ast.Is | ast.IsNot | ast.Eq | ast.NotEq | ast.In | ast.NotIn) for op in node.ops)
+            by_identity = all(
+                isinstance(op, ast.Is | ast.IsNot | ast.Eq | ast.NotEq | ast.In | ast.NotIn) for op in node.ops
+            )
             asked = [node.left, *node.comparators] if by_identity else []
             asked = [part for part in asked if isinstance(part, ast.Name | ast.Attribute | ast.Tuple | ast.Set)]
         names = {_last_name(part) for top in asked for part in ast.walk(top)}
@@ -251,6 +253,11 @@ class House:
 def part_of(path: str) -> str:
     """The part that a file belongs to: `layers` for layers/linear.py, `trainer` for trainer.py."""
     return path.split("/")[0].removesuffix(".py")
+
+
+def without_line(places: list[str]) -> list[str]:
+    """`file: code` for each `file:12: code`, which does not change with the lines above it."""
+    return [f"{path}:{code}" for path, _, code in (place.split(":", 2) for place in places)]
 
 
 def _floor(part: str) -> int:
