@@ -217,11 +217,8 @@ class House:
         if isinstance(node, ast.Call):
             asked: list[ast.AST] = list(node.args[1:]) if _last_name(node.func) in ("isinstance", "issubclass") else []
         else:
-            by_identity = all(
-                isinstance(op, ast.Is | ast.IsNot | ast.Eq | ast.NotEq | ast.In | ast.NotIn) for op in node.ops
-            )
-            asked = [node.left, *node.comparators] if by_identity else []
-            asked = [part for part in asked if isinstance(part, ast.Name | ast.Attribute | ast.Tuple | ast.Set)]
+            sides = [node.left, *node.comparators]
+            asked = [part for part in sides if isinstance(part, ast.Name | ast.Attribute | ast.Tuple | ast.Set)]
         names = {_last_name(part) for top in asked for part in ast.walk(top)}
         return bool(names & self.layer_classes)
 
