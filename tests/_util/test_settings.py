@@ -10,6 +10,8 @@ import torch
 
 from lincoln._util.settings import (
     AT_LEAST_ONE,
+    FINITE_NON_NEGATIVE,
+    FINITE_POSITIVE,
     FLAG,
     FRACTION,
     FRACTION_BELOW_ONE,
@@ -26,7 +28,7 @@ from lincoln._util.settings import (
 from lincoln.errors import ArgumentError
 
 WORD = one_of("step", "epoch")
-NUMBERS = [POSITIVE, NON_NEGATIVE, FRACTION, FRACTION_BELOW_ONE]
+NUMBERS = [POSITIVE, NON_NEGATIVE, FINITE_POSITIVE, FINITE_NON_NEGATIVE, FRACTION, FRACTION_BELOW_ONE]
 COUNTS = [INTEGER, WHOLE, AT_LEAST_ONE]
 
 
@@ -36,6 +38,7 @@ COUNTS = [INTEGER, WHOLE, AT_LEAST_ONE]
         *((rule, value, 0.5) for rule in NUMBERS for value in (0.5, np.float32(0.5), np.array(0.5), torch.tensor(0.5))),
         *((rule, value, 3) for rule in COUNTS for value in (3, np.int64(3), np.uint8(3), np.array(3), torch.tensor(3))),
         (POSITIVE, 2, 2.0),
+        (NON_NEGATIVE, math.inf, math.inf),
         (POSITIVE, Fraction(1, 4), 0.25),
         (NON_NEGATIVE, 0, 0.0),
         (FRACTION, 1, 1.0),
@@ -59,14 +62,16 @@ def test_accepted_settings_become_plain_values(rule, value, plain):
 @pytest.mark.parametrize(
     ("rule", "values", "expected"),
     [
-        (POSITIVE, (0, -1, math.inf), "a finite number above 0"),
-        (NON_NEGATIVE, (-1e-9, math.inf), "a finite number of at least 0"),
+        (POSITIVE, (0, -1, -math.inf), "a number above 0"),
+        (NON_NEGATIVE, (-1e-9,), "a number of at least 0"),
+        (FINITE_POSITIVE, (0, -1, math.inf), "a finite number above 0"),
+        (FINITE_NON_NEGATIVE, (-1e-9, math.inf), "a finite number of at least 0"),
         (FRACTION, (-0.1, 1.1), "a number from 0 to 1"),
         (FRACTION_BELOW_ONE, (-0.1, 1), "a number of at least 0 and below 1"),
         (INTEGER, (2.0,), "an integer"),
         (WHOLE, (-1, 2.5), "an integer of at least 0"),
         (AT_LEAST_ONE, (0, -1, 2.0, np.float64(3)), "an integer of at least 1"),
-        (optional(POSITIVE), (0,), "a finite number above 0, or None"),
+        (optional(POSITIVE), (0,), "a number above 0, or None"),
     ],
 )
 def test_refused_settings(rule, values, expected):
@@ -79,7 +84,7 @@ def test_refused_settings(rule, values, expected):
 
 
 def test_a_number_too_large_for_a_float():
-    with pytest.raises(ArgumentError, match="expected a finite number above 0"):
+    with pytest.raises(ArgumentError, match="expected a number above 0"):
         setting("SGD", "lr", 10**400, POSITIVE)
 
 
