@@ -39,8 +39,7 @@ from lincoln.layers import (
     Tanh,
     csr_tensor,
 )
-from lincoln.losses import MSE, CrossEntropy, LogLoss, PoissonLoss, SquaredError
-from lincoln.losses.objective import Loss
+from lincoln.losses import MSE, CrossEntropy, LogLoss, Loss, PoissonLoss, SquaredError
 from lincoln.metrics import accuracy
 from lincoln.models import Classifier, Regressor
 from lincoln.optim import SGD, Adam, AdamHat, AdamW, Momentum, Optimizer

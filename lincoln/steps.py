@@ -9,8 +9,8 @@ from torch import Tensor
 
 from lincoln.data import Batch
 from lincoln.errors import DataError
-from lincoln.layers import Layer
-from lincoln.losses.objective import Loss, evaluating
+from lincoln.layers import Layer, evaluating
+from lincoln.losses import Loss
 from lincoln.optim import Optimizer
 from lincoln.training.binding import bind_loss, bind_optimizer
 from lincoln.training.tally import Tally

@@ -25,8 +25,8 @@ from lincoln.data import Batch, DataLoader, Dataset
 from lincoln.engine.replay import Replay, replayable
 from lincoln.engine.threads import threads_for
 from lincoln.errors import ArgumentError, CheckpointError, DataError, DivergenceError, StateError
-from lincoln.layers import Layer
-from lincoln.losses.objective import Loss, evaluating
+from lincoln.layers import Layer, evaluating
+from lincoln.losses import Loss
 from lincoln.metrics import Metric
 from lincoln.optim import Optimizer
 from lincoln.steps import clip, evaluate
@@ -151,10 +151,8 @@ class Trainer:
     def train_step(self, *batch: Tensor) -> Tensor:
         """One minibatch: forward, backward and, unless more are to be accumulated, an update. Returns its loss."""
         accumulates = self.config.accumulate > 1
-        if accumulates:
-            self.loss.penalized = not self._micro  # once a step
         if self._replay is None:
-            loss = self.loss(*batch)
+            loss = self.loss(*batch, penalized=not self._micro)  # once a step
             self.loss.backward()
         else:
             loss = self._replay(*batch)

@@ -14,7 +14,7 @@ from lincoln._util.text import rendered
 from lincoln.errors import ArgumentError
 from lincoln.layers import Layer
 from lincoln.layers.observe import watch
-from lincoln.losses.objective import Loss
+from lincoln.losses import Loss
 from lincoln.training.random import seeded
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from torch import Tensor
 from lincoln._util.marks import is_recordable
 from lincoln.engine.recording import Recording, Unrecordable, Watch
 from lincoln.engine.threads import SMALL, largest_product
-from lincoln.losses.objective import Loss
+from lincoln.losses import Loss
 
 _BEFORE = 10
 """Batches of a size that the layers themselves take before one is recorded: a size that comes seldom is not worth it."""
@@ -32,7 +32,7 @@ _WORTH_IT = 100
 class _Recorded:
     recording: Recording
     penalty: tuple[Any, Any]
-    """What `loss.penalty` is made of."""
+    """`loss.penalty_terms` of the recorded step."""
     proven: bool = False
 
 
@@ -70,7 +70,7 @@ class Replay:
         except Exception:  # the layers say what is wrong in their own words
             self.given_up, self._recorded = True, {}
             return self._by_layers(*batch)
-        self.loss._squares, self.loss._pull = kept.penalty
+        self.loss.penalty_terms = kept.penalty
         for layer in self._learning:
             layer.has_grad = True
         return value.clone()  # the next replay overwrites it
@@ -93,7 +93,7 @@ class Replay:
         except Unrecordable as error:
             self._give_up(str(error))
         else:
-            self._recorded[size] = _Recorded(recording, (self.loss._squares, self.loss._pull))
+            self._recorded[size] = _Recorded(recording, self.loss.penalty_terms)
         return value.clone()
 
     def _proven(self, kept: _Recorded, *batch: Tensor) -> Tensor:

@@ -30,7 +30,7 @@ from lincoln.errors import ArgumentError, DivergenceError
 from lincoln.estimators.batches import Examples, ShuffledOrder, features_for, home
 from lincoln.estimators.convergence import Convergence, Curves
 from lincoln.layers import Layer
-from lincoln.losses.objective import Loss
+from lincoln.losses import Loss
 from lincoln.optim import Optimizer
 from lincoln.trainer import Trainer
 from lincoln.training.config import TrainerConfig

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lincoln._util.marks import recordable
 from lincoln.callbacks import Callback
-from lincoln.losses.objective import Loss
+from lincoln.losses import Loss
 from lincoln.trainer import Trainer
 from lincoln.training.tally import Tally, Weights
 

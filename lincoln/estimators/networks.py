@@ -19,9 +19,9 @@ from lincoln.estimators.base import NetworkEstimator, arguments
 from lincoln.estimators.batches import Examples
 from lincoln.estimators.convergence import Convergence
 from lincoln.estimators.targets import ClassifierPart, RegressorPart
-from lincoln.layers import Identity, Layer, Linear
-from lincoln.losses import MSE, CrossEntropy, LogLoss
-from lincoln.losses.objective import Loss
+from lincoln.layers import Layer
+from lincoln.losses import MSE, CrossEntropy, LogLoss, Loss
+from lincoln.losses.links import ends_unbounded
 from lincoln.optim import Adam, Optimizer
 from lincoln.schedules import Schedule
 from lincoln.trainer import Trainer
@@ -198,15 +198,9 @@ def _averaged(make: Callable[[Layer], Loss], network: Layer) -> Loss:
     kind: Any = make
     while isinstance(kind, partial):
         kind = kind.func
-    if getattr(kind, "link", None) is not None and isinstance(_last(network), Linear):
+    if getattr(kind, "link", None) is not None and ends_unbounded(network):
         make = partial(make, from_logits=True)  # type: ignore[call-arg]  # only a Loss class has a link
     loss = bind_loss(make, network)
     loss.reduction = "mean"
     loss.check_targets = False
     return loss
-
-
-def _last(network: Layer) -> Layer:
-    """The layer whose output is the network's."""
-    leaves = list(network.leaves())
-    return next((layer for layer in reversed(leaves) if not isinstance(layer, Identity)), leaves[-1])

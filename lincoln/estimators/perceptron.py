@@ -19,8 +19,7 @@ from lincoln.estimators.base import NetworkEstimator
 from lincoln.estimators.batches import Examples, home
 from lincoln.estimators.convergence import averaged
 from lincoln.layers import Dense, Dropout, Layer, Linear, Sequential, SparseLinear
-from lincoln.losses import CrossEntropy, LogLoss, PoissonLoss, SquaredError
-from lincoln.losses.objective import Loss
+from lincoln.losses import CrossEntropy, LogLoss, Loss, PoissonLoss, SquaredError
 from lincoln.optim import AdamHat, Momentum, Optimizer
 from lincoln.optim.lbfgs import minimize
 from lincoln.training.history import TrainerRunResult

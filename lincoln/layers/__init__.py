@@ -3,9 +3,10 @@
 from lincoln.layers.activations import Exp, Identity, ReLU, Sigmoid, Softmax, Tanh
 from lincoln.layers.dense import Dense
 from lincoln.layers.dropout import Dropout
-from lincoln.layers.layer import Layer
+from lincoln.layers.layer import Layer, Pass
 from lincoln.layers.linear import Linear
-from lincoln.layers.sequential import Sequential
+from lincoln.layers.modes import evaluating
+from lincoln.layers.sequential import Sequential, run_back
 from lincoln.layers.sparse import SparseLinear
 from lincoln.ops import csr_tensor
 
@@ -16,6 +17,7 @@ __all__ = [
     "Identity",
     "Layer",
     "Linear",
+    "Pass",
     "ReLU",
     "Sequential",
     "Sigmoid",
@@ -23,4 +25,6 @@ __all__ = [
     "SparseLinear",
     "Tanh",
     "csr_tensor",
+    "evaluating",
+    "run_back",
 ]

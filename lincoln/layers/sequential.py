@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import ClassVar, overload
 
@@ -51,10 +51,7 @@ class Sequential(Layer):
         for layer, forward in zip(self.layers, self.saved, strict=True):
             if layer.pending is not forward:
                 raise StateError(f"{layer.label} has run again since {self.label} did: run {self.label} forward again")
-        grad: Tensor = output_grad
-        for layer in self.layers[:0:-1]:
-            grad = layer.backward(grad)  # type: ignore[assignment]  # asked for, so never None
-        return self.layers[0].backward(grad, self.needs_input_grad)
+        return run_back(self.layers, output_grad, self.needs_input_grad)
 
     def children(self) -> Iterator[tuple[str, Layer]]:
         yield from zip(self.names, self.layers, strict=True)
@@ -116,3 +113,12 @@ class Sequential(Layer):
     def __repr__(self) -> str:
         inner = ",\n".join(self._arguments()).replace("\n", "\n  ")
         return f"{type(self).__name__}(\n  {inner})"
+
+
+def run_back(layers: Sequence[Layer], grad: Tensor, input_grad: bool) -> Tensor | None:
+    """Send a gradient back through layers that ran one after another: the chain rule. Return dL/dinput if asked for."""
+    for layer in layers[:0:-1]:
+        grad = layer.backward(grad)  # type: ignore[assignment]  # asked for, so never None
+    if layers:
+        return layers[0].backward(grad, input_grad)
+    return grad if input_grad else None

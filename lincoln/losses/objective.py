@@ -1,54 +1,39 @@
-"""The contract of a loss, and everything that no loss has to repeat."""
+"""A loss as an objective: its formulas over a network, with weights, reduction and penalty."""
 
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from lincoln._util.tensors import described
 from lincoln.errors import ArgumentError, DimensionError, LayerError, LincolnError, MatchError, StateError
-from lincoln.layers import Exp, Identity, Layer, Linear, ReLU, Sigmoid, Softmax, Tanh
+from lincoln.layers import Layer, Pass, evaluating, run_back
+from lincoln.losses.base import Formulas
+from lincoln.losses.links import link_of, refuse_other_ending
 from lincoln.losses.penalty import L2Penalty
+from lincoln.losses.weights import Reduction, share, spread
 
-Reduction = Literal["sum", "mean"]
 
-
-class Loss(ABC):
+class Loss(Formulas):
     """L = sum_k w_k l_k ("sum") or sum_k w_k l_k / sum_k w_k ("mean"), over examples k with weights w (1 by default).
+
+    l is written by a subclass, as two formulas (`Formulas`). `loss(features, targets)` runs the network and returns L, a
+    0-d tensor; `loss.backward()` sends dL/dprediction back through the network. When the network ends in the loss's link,
+    at any nesting, or when `from_logits=True` says that it leaves the link out, the loss runs the network up to the link
+    and uses the formulas for the link's input.
 
     With `l2` the sum over examples has one more term in training, l2 / 2 times the sum of squares of all weights W, which
     draws them to zero (ridge, "weight decay"); biases are left alone. Under "mean" it is divided by sum_k w_k too, so that
     it fades as data grow. dL/dW gains l2 W, or l2 W / sum_k w_k.
 
-    A subclass writes l and its gradient as pure formulas:
-
-    - `value(prediction, target)`: the loss of each example, (n,), or of each entry, (n, o), where an example's loss is the
-      sum of its entries;
-    - `gradient(prediction, target)`: dl/dprediction, shaped as the prediction.
-
-    A loss that names the `link` it belongs to (log loss: `Sigmoid`, cross entropy: `Softmax`) also writes both for the
-    link's input, `value_from_logits` and `gradient_from_logits`. When the network ends in that link, at any nesting, or
-    when `from_logits=True` says that it leaves the link out, the loss runs the network up to the link and uses these:
-    exact where a probability rounds to 0 or 1, and cheaper.
-
-    Training wants both at once. Where they share work, as the softmax in cross entropy, a loss may write them once more in
-    one, as `value_and_gradient` or `value_and_gradient_from_logits`.
-
-    `loss(features, targets)` runs the network and returns L, a 0-d tensor; `loss.backward()` sends dL/dprediction back
-    through the network. Targets that no formula can use (see `check`) are refused; `check_targets=False` saves that
-    look (2 to 3 microseconds, on a GPU a synchronisation) where it has been done for all of the data. Without it, such
-    targets give wrong numbers.
+    Targets that no formula can use are refused (`check`). `check_targets=False` saves that look, on a GPU a
+    synchronisation, where all of the data have been checked; without it such targets give wrong numbers.
     """
 
-    link: ClassVar[type[Layer] | None] = None
     reduction: Reduction = "mean"
-    penalized: bool = True
-    """Whether the `l2` penalty counts: where several batches make one step, it counts for one of them."""
 
     def __init__(
         self,
@@ -58,40 +43,27 @@ class Loss(ABC):
         check_targets: bool = True,
         l2: float = 0.0,
     ) -> None:
+        name = type(self).__name__
         if not isinstance(network, Layer):
-            raise ArgumentError(f"{type(self).__name__}: network is {network!r}, expected a Layer")
+            raise ArgumentError(f"{name}: network is {network!r}, expected a Layer")
         if reduction not in (None, "sum", "mean"):
-            raise ArgumentError(f"{type(self).__name__}: reduction is {reduction!r}, expected 'sum' or 'mean'")
+            raise ArgumentError(f"{name}: reduction is {reduction!r}, expected 'sum' or 'mean'")
         if not 0 <= l2 < math.inf:
-            raise ArgumentError(f"{type(self).__name__}: l2 is {l2!r}, expected 0 or more")
+            raise ArgumentError(f"{name}: l2 is {l2!r}, expected 0 or more")
         self.network = network
         self.l2 = l2
         self.reduction = reduction or type(self).reduction
         self.from_logits = from_logits
         self.check_targets = check_targets
-        self._layers = tuple(network.leaves())
-        ends_in_link = type(self._layers[-1]) is self.link  # a subclass of it is another function
-        if from_logits and (self.link is None or ends_in_link):
-            why = (
-                "has no link function" if self.link is None else f"would put two {self.link.__name__} in a row: {network!r}"
-            )
-            raise ArgumentError(f"{type(self).__name__}: from_logits=True {why}; leave it out")
-        self._on_logits = from_logits or ends_in_link
-        self._value = self.value_from_logits if self._on_logits else self.value
-        self._both = self.value_and_gradient_from_logits if self._on_logits else self.value_and_gradient
-        if ends_in_link:
-            self._layers = self._layers[:-1]
-        elif self.link is not None and not from_logits:
-            self._refuse_unbounded()
         network.name_layers()
-        self._saved: Tensor | None = None  # dL/dprediction of the forward that awaits its backward
-        self._pull: float | Tensor | None = None  # what W is multiplied by in the penalty's gradient, if there is one
-        self._penalty = L2Penalty(network)
-        self._squares: float | Tensor = 0.0
-        self._formulas_checked = False  # once is enough: formulas do not change their shapes
+        self.l2_penalty = L2Penalty(network)
+        self._cut_at_link()
         self._everything = [layer for _, layer in network.named_layers()]
         self._watched = [layer for top in self._layers for _, layer in top.named_layers()]
-        self._forwards: list[object] = []  # of each of these, what tells this forward from any other
+        self._passes: list[Pass | None] = []  # the forward of each watched layer that this loss was computed from
+        self._gradient: Tensor | None = None  # dL/dprediction, from a forward until its backward
+        self.penalty_terms: tuple[float | Tensor, float | Tensor | None] = (0.0, None)
+        """|W|^2 and the factor on W in dL/dW, from the last forward in training; the factor is None without penalty."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -100,274 +72,212 @@ class Loss(ABC):
                 raise TypeError(
                     f"{cls.__name__} overrides {name}, which Loss keeps to itself: write value and gradient instead"
                 )
-        for suffix in ("", "_from_logits"):
-            names = [f"{name}{suffix}" for name in ("value", "gradient", "value_and_gradient")]
-            depths = [min(k for k, base in enumerate(cls.__mro__) if name in vars(base)) for name in names]
-            if depths[2] > min(depths):  # what was written for both at once has a formula that has been overridden since
-                setattr(cls, names[2], getattr(Loss, names[2]))
 
-    # ---- What a subclass writes
+    def forward(
+        self,
+        features: Tensor,
+        targets: Tensor,
+        sample_weight: Tensor | None = None,
+        *,
+        check_targets: bool | None = None,
+        penalized: bool = True,
+    ) -> Tensor:
+        """Return the loss, a 0-d tensor on the network's device.
 
-    @abstractmethod
-    def value(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """The loss of each example (n,), or of each entry (n, o)."""
-
-    @abstractmethod
-    def gradient(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """dl/dprediction, shaped as the prediction."""
-
-    def value_from_logits(self, z: Tensor, target: Tensor) -> Tensor:
-        """`value` at link(z)."""
-        raise NotImplementedError(f"{type(self).__name__} names a link, so it must write value_from_logits")
-
-    def gradient_from_logits(self, z: Tensor, target: Tensor) -> Tensor:
-        """dl/dz."""
-        raise NotImplementedError(f"{type(self).__name__} names a link, so it must write gradient_from_logits")
-
-    def value_and_gradient(self, prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """`value` and `gradient` at once."""
-        return self.value(prediction, target), self.gradient(prediction, target)
-
-    def value_and_gradient_from_logits(self, z: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """`value_from_logits` and `gradient_from_logits` at once."""
-        return self.value_from_logits(z, target), self.gradient_from_logits(z, target)
-
-    def match(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """`target` in the shape and dtype the formulas want. MatchError where that would take a guess."""
-        if target.shape != prediction.shape:
-            if prediction.shape[-1] != 1 or target.shape != prediction.shape[:-1]:
-                raise self._mismatch(prediction, target, f"{tuple(prediction.shape)}{_or_without_last(prediction)}")
-            target = target.unsqueeze(-1)
-        return target if target.dtype == prediction.dtype else target.to(prediction.dtype)
-
-    def check(self, target: Tensor, outputs: int) -> None:
-        """Raise a DataError if the values of `target` are not what a network of `outputs` outputs can be taught."""
-
-    # ---- What a user calls
-
-    def forward(self, features: Tensor, targets: Tensor, sample_weight: Tensor | None = None) -> Tensor:
-        """The loss, a 0-d tensor on the network's device.
-
-        `targets` may be float, integer or bool, and (n,) for (n, 1). `sample_weight` is (n,), or (n, 1).
-        Raises MatchError for shapes that do not fit, DataError for values that do not.
+        `targets` may be float, integer or bool, and (n,) for (n, 1). `sample_weight` is (n,), or (n, 1). A caller that has
+        checked all targets says `check_targets=False`; None is the loss's own setting. `penalized=False` leaves the
+        penalty out: where several batches make one step, it counts for one of them. Raises MatchError for shapes that do
+        not fit, DataError for values that do not.
         """
         prediction = self._run(features)
-        return self._loss(prediction, targets, sample_weight)
+        return self._reduce(prediction, targets, sample_weight, check_targets, penalized)
 
     __call__ = forward
 
-    def evaluate(self, features: Tensor, targets: Tensor, sample_weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The loss, as `loss(...)` gives it, and the prediction it judged, in evaluation mode: without a trace.
+    def evaluate(
+        self,
+        features: Tensor,
+        targets: Tensor,
+        sample_weight: Tensor | None = None,
+        *,
+        check_targets: bool | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Return the loss, as `loss(...)` gives it, and the prediction that it judged, in evaluation mode.
 
         Where the loss has a link the predictions are probabilities, even if the network leaves the link out.
         """
         with evaluating(self.network, self._everything):
             prediction = self._run(features)
-            loss = self._loss(prediction, targets, sample_weight)
-        return loss, self._link(prediction)
+            loss = self._reduce(prediction, targets, sample_weight, check_targets)
+        return loss, self._linked(prediction)
 
     def predict(self, features: Tensor) -> Tensor:
-        """The prediction that `evaluate` would judge."""
+        """Return the prediction that `evaluate` would judge."""
         with evaluating(self.network, self._everything):
-            return self._link(self._run(features))
+            return self._linked(self._run(features))
 
     def backward(self, input_grad: bool = False) -> Tensor | None:
         """Send dL/dprediction back through the network; `network.grads()` then hold dL/dparameters.
 
-        Returns dL/dfeatures if asked for by `input_grad=True`. StateError without a forward before it.
+        Return dL/dfeatures if `input_grad=True`. Raises StateError without a forward before it, or if a layer has run
+        since.
         """
-        if self._saved is None:
+        if self._gradient is None:
             raise StateError(
                 f"{type(self).__name__}: backward without a forward before it: call loss(features, targets) first"
                 f"{'' if self.network.training else ', with the network in training mode (network.train())'}"
             )
-        gradient, self._saved = self._saved, None
-        for layer, forward in zip(self._watched, self._forwards, strict=True):
-            if layer.pending is not forward:
-                if not layer.training:
-                    raise StateError(
-                        f"{layer.label} is in evaluation mode, and the network in training: it has saved nothing"
-                    )
-                raise StateError(
-                    f"{type(self).__name__}: {layer.label} has run since this loss was computed, so its gradient would be "
-                    f"another's. Compute the loss again; look at predictions in evaluation mode (network.eval()), or "
-                    f"with loss.predict(features)"
-                )
-        for layer in self._layers[:0:-1]:
-            gradient = layer.backward(gradient)  # type: ignore[assignment]  # asked for, so never None
-        at_features = gradient if input_grad else None
-        if self._layers:
-            at_features = self._layers[0].backward(gradient, input_grad)
-        if self._pull is not None:
-            self._penalty.add_gradient(self._pull)
+        gradient, self._gradient = self._gradient, None
+        self._refuse_stale()
+        at_features = run_back(self._layers, gradient, input_grad)
+        factor = self.penalty_terms[1]
+        if factor is not None:
+            self.l2_penalty.add_gradient(factor)
         return at_features
 
-    def decide(self, prediction: Tensor) -> Tensor:
-        """Classes from predicted probabilities: p >= 1/2 for a sigmoid link, the likeliest for a softmax."""
-        if self.link is Softmax:
-            return prediction.argmax(-1)
-        return (prediction >= 0.5).to(prediction.dtype) if self.link is Sigmoid else prediction
-
-    def __repr__(self) -> str:
-        return type(self).__name__
+    @property
+    def penalty(self) -> Tensor | float:
+        """The penalty's part of the last loss in training."""
+        squares, factor = self.penalty_terms
+        return 0.0 if factor is None else squares * (factor / 2)
 
     def __getstate__(self) -> dict[str, Any]:
-        """A copy or pickle awaits no backward."""
-        return vars(self) | {"_saved": None, "_forwards": [], "_squares": 0.0}
+        """Return what copies and pickles carry: no pending backward."""
+        return vars(self) | {"_gradient": None, "_passes": [], "penalty_terms": (0.0, None)}
 
-    # ---- The machinery
+    def _cut_at_link(self) -> None:
+        """Choose the layers to run, and the formulas: for the link's input where the network ends in the link."""
+        name, link = type(self).__name__, self.link
+        self._layers = tuple(self.network.leaves())
+        ends_in_link = type(self._layers[-1]) is link  # a subclass of it is another function
+        if self.from_logits and (link is None or ends_in_link):
+            why = "has no link function" if link is None else f"would put two {link.__name__} in a row: {self.network!r}"
+            raise ArgumentError(f"{name}: from_logits=True {why}; leave it out")
+        self._on_logits = self.from_logits or ends_in_link
+        self._value = self.value_from_logits if self._on_logits else self.value
+        self._gradient_of = self.gradient_from_logits if self._on_logits else self.gradient
+        self._both = self.value_and_gradient_from_logits if self._on_logits else self.value_and_gradient
+        if getattr(self._both, "fuses", formulas := _functions(self._value, self._gradient_of)) != formulas:
+            self._both = self._separately  # a subclass overrode one of the two
+        self._formulas_checked = False  # once is enough: formulas do not change their shapes
+        if ends_in_link:
+            self._layers = self._layers[:-1]
+        elif link is not None and not self.from_logits:
+            refuse_other_ending(name, link_of(link), self._layers)
 
     def _run(self, features: Tensor) -> Tensor:
-        """The network's output, or its log-odds."""
+        """Return the network's output, or the link's input."""
         for layer in self._layers:
             features = layer.forward(features)
         if features.dim() < 2:
+            shape = tuple(features.shape)
             raise DimensionError(
-                f"{type(self).__name__}: the network's output has shape {tuple(features.shape)}, expected (examples, outputs)"
+                f"{type(self).__name__}: the network's output has shape {shape}, expected (examples, outputs)"
             )
         return features
 
-    def _link(self, prediction: Tensor) -> Tensor:
-        return self.link()._forward(prediction) if self._on_logits and self.link is not None else prediction
+    def _linked(self, prediction: Tensor) -> Tensor:
+        return link_of(self.link).of(prediction) if self._on_logits else prediction
 
-    def _loss(self, prediction: Tensor, targets: Tensor, sample_weight: Tensor | None) -> Tensor:
-        value, gradient = self._formulas(prediction, targets)
-        share = self._share(prediction, sample_weight)
-        if sample_weight is None:
-            weight: Tensor | float = share
-            total = torch.sum(value) * share if share != 1 else torch.sum(value)
+    def _reduce(
+        self,
+        prediction: Tensor,
+        targets: Tensor,
+        sample_weight: Tensor | None,
+        check_targets: bool | None,
+        penalized: bool = True,
+    ) -> Tensor:
+        """Return the loss over the examples; in training, keep its gradient for `backward`."""
+        check = self.check_targets if check_targets is None else check_targets
+        value, gradient = self._formulas(prediction, targets, check)
+        factor = share(type(self).__name__, self.reduction, prediction, sample_weight)
+        if sample_weight is not None:
+            weight = sample_weight.to(prediction.dtype).reshape(-1) * factor  # (n,)
+            total = torch.sum(value * spread(weight, value))
+            gradient = None if gradient is None else gradient * spread(weight, gradient)
+        elif factor != 1:
+            total = torch.sum(value) * factor
+            gradient = None if gradient is None else gradient * factor
         else:
-            weight = sample_weight.to(prediction.dtype).reshape(-1) * share  # (n,)
-            total = torch.sum(value * _spread(weight, value))
+            total = torch.sum(value)
         if gradient is None:
             return total
-        self._saved = gradient * _spread(weight, gradient) if sample_weight is not None or share != 1 else gradient
-        self._forwards = [layer.pending if layer.training else None for layer in self._watched]
-        self._pull = share * self.l2 if self.l2 and self.penalized else None
-        return total if self._pull is None else self._with_penalty(total, self._pull / 2)
+        self._gradient = gradient
+        self._passes = [layer.pending if layer.training else None for layer in self._watched]
+        return self._with_penalty(total, factor * self.l2 if self.l2 and penalized else None)
 
-    def _formulas(self, prediction: Tensor, targets: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Value and, in training, gradient of each example."""
+    def _formulas(self, prediction: Tensor, targets: Tensor, check: bool) -> tuple[Tensor, Tensor | None]:
+        """Return value and, in training, gradient of each example."""
         try:
             target = self.match(prediction, targets)
-            if self.check_targets and not torch.compiler.is_compiling():
+            if check and not torch.compiler.is_compiling():
                 self.check(target, prediction.shape[-1])
             if self.network.training:
                 value, gradient = self._both(prediction, target)
             else:
                 value, gradient = self._value(prediction, target), None
             if not self._formulas_checked:
-                self._check_formulas(value, gradient, prediction)
+                _check_shapes(type(self).__name__, value, gradient, prediction)
+                self._formulas_checked = gradient is not None
         except LincolnError:
             raise
         except (RuntimeError, TypeError, AttributeError) as error:
-            raise self._explain(error, prediction, targets) from error
+            raise _explained(type(self).__name__, error, prediction, targets) from error
         return value, gradient
 
-    def _with_penalty(self, total: Tensor, half: float | Tensor) -> Tensor:
-        self._squares = squares = self._penalty.squares()
+    def _separately(self, prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        return self._value(prediction, target), self._gradient_of(prediction, target)
+
+    def _with_penalty(self, total: Tensor, factor: float | Tensor | None) -> Tensor:
+        if factor is None:
+            self.penalty_terms = (self.penalty_terms[0], None)
+            return total
+        squares = self.l2_penalty.squares()
+        self.penalty_terms = squares, factor
+        half = factor / 2
         return total + squares * half if isinstance(half, Tensor) else torch.add(total, squares, alpha=half)
 
-    @property
-    def penalty(self) -> Tensor | float:
-        """What the penalty has added to the last loss in training."""
-        return 0.0 if self._pull is None else self._squares * (self._pull / 2)
+    def _refuse_stale(self) -> None:
+        """Raise StateError if a layer has run since this loss was computed."""
+        for layer, run in zip(self._watched, self._passes, strict=True):
+            if layer.pending is run:
+                continue
+            if not layer.training:
+                raise StateError(f"{layer.label} is in evaluation mode, and the network in training: it has saved nothing")
+            raise StateError(
+                f"{type(self).__name__}: {layer.label} has run since this loss was computed, so its gradient would be "
+                f"another's. Compute the loss again; look at predictions in evaluation mode (network.eval()), or "
+                f"with loss.predict(features)"
+            )
 
-    def _share(self, prediction: Tensor, sample_weight: Tensor | None) -> float | Tensor:
-        """What the sum over examples is multiplied by: 1, or one over the sum of their weights."""
-        if sample_weight is None:
-            return 1.0 if self.reduction == "sum" else 1.0 / max(prediction.shape[:-1].numel(), 1)
-        examples = prediction.shape[:-1]
-        if not isinstance(sample_weight, Tensor):
-            raise MatchError(
-                f"{type(self).__name__}: sample_weight is a {type(sample_weight).__name__}, expected a torch.Tensor"
-            )
-        if sample_weight.shape not in ((examples[0],), (examples[0], 1)):
-            raise MatchError(
-                f"{type(self).__name__}: sample_weight has shape {tuple(sample_weight.shape)}, expected one weight for each "
-                f"of {examples[0]} examples"
-            )
-        if self.reduction == "sum":
-            return 1.0
-        total = sample_weight.sum().to(prediction.dtype) * examples[1:].numel()
-        return 1 / torch.where(total > 0, total, torch.inf)  # a batch of weight 0 has loss 0
 
-    def _check_formulas(self, value: Tensor, gradient: Tensor | None, prediction: Tensor) -> None:
-        if value.shape not in (prediction.shape, prediction.shape[:-1]):
-            raise MatchError(
-                f"{type(self).__name__}: value returned shape {tuple(value.shape)} for a prediction "
-                f"{tuple(prediction.shape)}; expected one loss for each example, or for each entry"
-            )
-        if gradient is None:
-            return
-        if gradient.shape != prediction.shape:
-            raise MatchError(
-                f"{type(self).__name__}: gradient returned shape {tuple(gradient.shape)} for a prediction "
-                f"{tuple(prediction.shape)}; expected the same"
-            )
-        self._formulas_checked = True
+def _functions(*methods: Any) -> tuple[Any, ...]:
+    return tuple(getattr(method, "__func__", method) for method in methods)
 
-    def _explain(self, error: Exception, prediction: Tensor, targets: object) -> LincolnError:
-        """The error a user should see when the formulas failed with `error`."""
-        name = type(self).__name__
-        if not isinstance(targets, Tensor):
-            return MatchError(
-                f"{name}: targets are a {type(targets).__name__}, expected a torch.Tensor: use torch.as_tensor(targets)"
-            )
-        if targets.device != prediction.device:
-            return MatchError(
-                f"{name}: targets are on {targets.device}, the prediction on {prediction.device}: "
-                f"use targets.to({str(prediction.device)!r})"
-            )
-        return LayerError(f"{name}: failed for a prediction {tuple(prediction.shape)} {prediction.dtype}: {error}")
 
-    def _mismatch(self, prediction: Tensor, target: Tensor, expected: str) -> LincolnError:
-        return MatchError(
-            f"{type(self).__name__}: targets have shape {tuple(target.shape)} and the prediction "
-            f"{tuple(prediction.shape)}; expected targets of shape {expected}"
+def _check_shapes(loss: str, value: Tensor, gradient: Tensor | None, prediction: Tensor) -> None:
+    """Raise MatchError unless the formulas gave one number an example or entry, and a gradient shaped as the prediction."""
+    if value.shape not in (prediction.shape, prediction.shape[:-1]):
+        raise MatchError(
+            f"{loss}: value returned shape {tuple(value.shape)} for a prediction {tuple(prediction.shape)}; expected one "
+            f"loss for each example, or for each entry"
+        )
+    if gradient is not None and gradient.shape != prediction.shape:
+        raise MatchError(
+            f"{loss}: gradient returned shape {tuple(gradient.shape)} for a prediction {tuple(prediction.shape)}; "
+            f"expected the same"
         )
 
-    def _refuse_unbounded(self) -> None:
-        last = next((layer for layer in reversed(self._layers) if not isinstance(layer, Identity)), None)
-        other = {Sigmoid: Softmax, Softmax: Sigmoid}.get(self.link or Identity, Identity)
-        if type(last) is other and self.link is not None:
-            raise ArgumentError(
-                f"{type(self).__name__} belongs to {self.link.__name__}(), and the network ends in {last!r}: end it in "
-                f"{self.link.__name__}(), or use {'CrossEntropy' if other is Softmax else 'LogLoss'}"
-            )
-        if isinstance(last, Linear | ReLU | Tanh) and self.link in _WANTED:
-            raise ArgumentError(
-                f"{type(self).__name__} wants {_WANTED[self.link]}, and the network ends in {last!r}: end it in "
-                f"{self.link.__name__}(), or say from_logits=True"
-            )
 
-
-_WANTED: dict[type[Layer], str] = {
-    Sigmoid: "probabilities",
-    Softmax: "probabilities",
-    Exp: "positive predictions",
-}
-
-
-@contextmanager
-def evaluating(network: Layer, layers: Sequence[Layer] | None = None) -> Iterator[None]:
-    """Evaluation mode inside, and for each layer the mode it was in after. `layers` are all of it, where they are known."""
-    if layers is None:
-        layers = [layer for _, layer in network.named_layers()]
-    modes = [layer.training for layer in layers]
-    for layer in layers:
-        layer.training = False
-    try:
-        yield
-    finally:
-        for layer, mode in zip(layers, modes, strict=True):
-            layer.training = mode
-
-
-def _spread(weight: Tensor | float, tensor: Tensor) -> Tensor | float:
-    """(n,) as (n, 1, ...) with the dimensions of `tensor`; a number as it is."""
-    return weight.view(-1, *(1,) * (tensor.dim() - 1)) if isinstance(weight, Tensor) else weight
-
-
-def _or_without_last(prediction: Tensor) -> str:
-    return f" or {tuple(prediction.shape[:-1])}" if prediction.shape[-1] == 1 else ""
+def _explained(loss: str, error: Exception, prediction: Tensor, targets: object) -> LincolnError:
+    """Return the error to raise when the formulas failed with `error`."""
+    if not isinstance(targets, Tensor):
+        return MatchError(
+            f"{loss}: targets are a {type(targets).__name__}, expected a torch.Tensor: use torch.as_tensor(targets)"
+        )
+    if targets.device != prediction.device:
+        return MatchError(
+            f"{loss}: targets are on {targets.device}, the prediction on {prediction.device}: "
+            f"use targets.to({str(prediction.device)!r})"
+        )
+    return LayerError(f"{loss}: failed for a prediction {described(prediction)}: {error}")

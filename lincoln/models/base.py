@@ -18,8 +18,7 @@ from lincoln.callbacks.display import LinePrinter, ProgressDisplay, on_terminal
 from lincoln.data import Batch, Dataset, generate_batches
 from lincoln.errors import StateError
 from lincoln.layers import Layer
-from lincoln.losses import MSE, LogLoss
-from lincoln.losses.objective import Loss
+from lincoln.losses import MSE, LogLoss, Loss
 from lincoln.metrics import Metric, accuracy, r2
 from lincoln.models.encoding import Classes, Encoding, Numbers
 from lincoln.optim import SGD, Optimizer

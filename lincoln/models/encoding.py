@@ -11,8 +11,8 @@ from torch import Tensor
 
 from lincoln._util.checks import as_tensor, check_numbers, to_numpy
 from lincoln.errors import DataError
-from lincoln.layers import Softmax
-from lincoln.losses.objective import Loss
+from lincoln.losses import Loss
+from lincoln.losses.links import link_of
 
 
 class Encoding(ABC):
@@ -71,7 +71,7 @@ class Classes(Encoding):
         several = array.ndim == 2 and array.shape[1] > 1
         self.are_strings = array.dtype.kind == "U"
         self.kind: Literal["binary", "multiclass", "multilabel"] = "multilabel" if several else "binary"
-        if loss.link is Softmax:
+        if link_of(loss.link).exclusive:
             self.kind = "multiclass"
         self.soft = several and self.kind == "multiclass" and array.dtype.kind == "f"
         if self.soft:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lincoln._util.checks import to_numpy
-from lincoln.losses.objective import Loss
+from lincoln.losses import Loss
 
 
 def minimize(

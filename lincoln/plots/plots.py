@@ -18,8 +18,8 @@ from torch import Tensor
 from lincoln import metrics
 from lincoln._util.checks import as_tensor
 from lincoln.errors import ArgumentError, DataError, DimensionError, MatchError, StateError
-from lincoln.layers import Layer
-from lincoln.losses.objective import Loss, evaluating
+from lincoln.layers import Layer, evaluating
+from lincoln.losses import Loss
 from lincoln.metrics import _array, _binary, _classes, _finite, _found, _labels
 from lincoln.training.history import History
 

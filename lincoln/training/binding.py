@@ -7,7 +7,7 @@ from typing import Any
 
 from lincoln.errors import ArgumentError
 from lincoln.layers import Layer
-from lincoln.losses.objective import Loss
+from lincoln.losses import Loss
 from lincoln.optim import Optimizer
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from lincoln.layers import Layer
-from lincoln.losses.objective import Loss
+from lincoln.losses import Loss
 from lincoln.optim import Optimizer
 
 _LOOSE = 4096  # losses kept one by one before they are packed into one tensor

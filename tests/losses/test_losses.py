@@ -291,7 +291,7 @@ def test_weights_of_another_shape(weights):
 @pytest.mark.parametrize("last", [Linear(1), ReLU(), Tanh(), Dense(1, None), Sequential(Linear(1), Identity())])
 @pytest.mark.parametrize("kind", [lnc.LogLoss, lnc.CrossEntropy])
 def test_a_network_without_the_link(kind, last):
-    with pytest.raises(ArgumentError, match=r"wants probabilities, and the network ends in .* or say from_logits=True"):
+    with pytest.raises(ArgumentError, match=r"expects probabilities, and the network ends in .* or say from_logits=True"):
         kind(Sequential(Dense(3), last))
 
 
@@ -577,7 +577,7 @@ def test_poisson_wants_counts():
 
 def test_poisson_wants_a_positive_prediction():
     with pytest.raises(
-        ArgumentError, match=r"PoissonLoss wants positive predictions.*end it in Exp\(\), or say from_logits"
+        ArgumentError, match=r"PoissonLoss expects positive predictions.*end it in Exp\(\), or say from_logits"
     ):
         lnc.PoissonLoss(Sequential(Dense(3), Linear(1)))
 

@@ -1,0 +1,94 @@
+"""The contract of a loss: two pure formulas, value and gradient."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
+
+from torch import Tensor
+
+from lincoln.errors import MatchError
+from lincoln.layers import Layer
+from lincoln.losses.links import link_of
+
+F = TypeVar("F", bound=Callable[..., tuple[Tensor, Tensor]])
+
+
+def fuses(value: Any, gradient: Any) -> Callable[[F], F]:
+    """Mark a function that computes both formulas at once; a subclass that overrides one of them then gets the two."""
+
+    def mark(both: F) -> F:
+        both.fuses = value, gradient  # type: ignore[attr-defined]
+        return both
+
+    return mark
+
+
+class Formulas(ABC):
+    """The loss l of each example and its gradient, for predictions p and targets y.
+
+    A loss writes
+
+    - `value(prediction, target)`: the loss of each example, (n,), or of each entry, (n, o), where an example's loss is the
+      sum of its entries;
+    - `gradient(prediction, target)`: dl/dprediction, shaped as the prediction.
+
+    A loss that names the `link` it belongs to (log loss: `Sigmoid`, cross entropy: `Softmax`) also writes both for the
+    link's input, `value_from_logits` and `gradient_from_logits`: exact where a probability rounds to 0 or 1, and cheaper.
+
+    Training takes both at once. Where they share work, as the softmax in cross entropy, a loss may write them once more as
+    one function, `value_and_gradient` or `value_and_gradient_from_logits`, marked with `@fuses(value, gradient)`.
+    """
+
+    link: ClassVar[type[Layer] | None] = None
+
+    @abstractmethod
+    def value(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Return the loss of each example (n,), or of each entry (n, o)."""
+
+    @abstractmethod
+    def gradient(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Return dl/dprediction, shaped as the prediction."""
+
+    def value_from_logits(self, z: Tensor, target: Tensor) -> Tensor:
+        """Return `value` at link(z)."""
+        raise NotImplementedError(f"{type(self).__name__} names a link, so it must write value_from_logits")
+
+    def gradient_from_logits(self, z: Tensor, target: Tensor) -> Tensor:
+        """Return dl/dz."""
+        raise NotImplementedError(f"{type(self).__name__} names a link, so it must write gradient_from_logits")
+
+    def value_and_gradient(self, prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Return `value` and `gradient`."""
+        return self.value(prediction, target), self.gradient(prediction, target)
+
+    def value_and_gradient_from_logits(self, z: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Return `value_from_logits` and `gradient_from_logits`."""
+        return self.value_from_logits(z, target), self.gradient_from_logits(z, target)
+
+    def match(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Return `target` in the shape and dtype that the formulas take. Raises MatchError where that would be a guess."""
+        if target.shape != prediction.shape:
+            if prediction.shape[-1] != 1 or target.shape != prediction.shape[:-1]:
+                or_flat = f" or {tuple(prediction.shape[:-1])}" if prediction.shape[-1] == 1 else ""
+                raise self.mismatch(prediction, target, f"{tuple(prediction.shape)}{or_flat}")
+            target = target.unsqueeze(-1)
+        return target if target.dtype == prediction.dtype else target.to(prediction.dtype)
+
+    def check(self, target: Tensor, outputs: int) -> None:
+        """Raise DataError if a network of `outputs` outputs cannot be taught the values of `target`."""
+
+    def decide(self, prediction: Tensor) -> Tensor:
+        """Return classes from predictions: p >= 1/2 for a sigmoid link, the likeliest class for a softmax."""
+        return link_of(self.link).decide(prediction)
+
+    def mismatch(self, prediction: Tensor, target: Tensor, expected: str) -> MatchError:
+        """Return the error for targets whose shape does not fit the prediction's."""
+        return MatchError(
+            f"{type(self).__name__}: targets have shape {tuple(target.shape)} and the prediction "
+            f"{tuple(prediction.shape)}; expected targets of shape {expected}"
+        )
+
+    def __repr__(self) -> str:
+        return type(self).__name__
