@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lincoln._util.tensors import described
-from lincoln.errors import ArgumentError, DimensionError, LayerError, LincolnError, MatchError, StateError
+from lincoln.errors import ArgumentError, DimensionError, LincolnError, StateError
 from lincoln.layers import Layer, Pass, evaluating, run_back
 from lincoln.losses.base import Formulas
+from lincoln.losses.explain import check_shapes, explained
 from lincoln.losses.links import link_of, refuse_other_ending
 from lincoln.losses.penalty import L2Penalty
 from lincoln.losses.weights import Reduction, share, spread
@@ -217,12 +217,12 @@ class Loss(Formulas):
             else:
                 value, gradient = self._value(prediction, target), None
             if not self._formulas_checked:
-                _check_shapes(type(self).__name__, value, gradient, prediction)
+                check_shapes(type(self).__name__, value, gradient, prediction)
                 self._formulas_checked = gradient is not None
         except LincolnError:
             raise
         except (RuntimeError, TypeError, AttributeError) as error:
-            raise _explained(type(self).__name__, error, prediction, targets) from error
+            raise explained(type(self).__name__, error, prediction, targets) from error
         return value, gradient
 
     def _separately(self, prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -253,31 +253,3 @@ class Loss(Formulas):
 
 def _functions(*methods: Any) -> tuple[Any, ...]:
     return tuple(getattr(method, "__func__", method) for method in methods)
-
-
-def _check_shapes(loss: str, value: Tensor, gradient: Tensor | None, prediction: Tensor) -> None:
-    """Raise MatchError unless the formulas gave one number an example or entry, and a gradient shaped as the prediction."""
-    if value.shape not in (prediction.shape, prediction.shape[:-1]):
-        raise MatchError(
-            f"{loss}: value returned shape {tuple(value.shape)} for a prediction {tuple(prediction.shape)}; expected one "
-            f"loss for each example, or for each entry"
-        )
-    if gradient is not None and gradient.shape != prediction.shape:
-        raise MatchError(
-            f"{loss}: gradient returned shape {tuple(gradient.shape)} for a prediction {tuple(prediction.shape)}; "
-            f"expected the same"
-        )
-
-
-def _explained(loss: str, error: Exception, prediction: Tensor, targets: object) -> LincolnError:
-    """Return the error to raise when the formulas failed with `error`."""
-    if not isinstance(targets, Tensor):
-        return MatchError(
-            f"{loss}: targets are a {type(targets).__name__}, expected a torch.Tensor: use torch.as_tensor(targets)"
-        )
-    if targets.device != prediction.device:
-        return MatchError(
-            f"{loss}: targets are on {targets.device}, the prediction on {prediction.device}: "
-            f"use targets.to({str(prediction.device)!r})"
-        )
-    return LayerError(f"{loss}: failed for a prediction {described(prediction)}: {error}")
