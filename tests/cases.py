@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -208,3 +209,7 @@ LOSSES = [
         poisson,
     ),
 ]
+
+every_layer = pytest.mark.parametrize("case", LAYERS, ids=lambda case: case.name)
+every_loss = pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.name)
+both_reductions = pytest.mark.parametrize("reduction", ["sum", "mean"])

@@ -1,0 +1,207 @@
+"""What holds for every layer of the table."""
+
+import copy
+import pickle
+
+import pytest
+import torch
+from cases import LayerCase, every_layer
+from hypothesis import given
+from hypothesis import strategies as st
+
+import lincoln as lnc
+from lincoln.errors import MatchError, StateError
+from lincoln.layers import (
+    Identity,
+    Linear,
+    Sequential,
+    Tanh,
+)
+
+
+def pair(case: LayerCase, dtype=torch.float64, device="cpu"):
+    return case.make(), torch.randn(case.shape, dtype=dtype, device=device)
+
+
+@every_layer
+@given(
+    sizes=st.lists(st.integers(1, 6), min_size=1, max_size=3),
+    features=st.integers(1, 7),
+    seed=st.integers(0, 10**6),
+    scale=st.sampled_from([0.01, 1.0, 30.0]),
+    dtype=st.sampled_from([torch.float64, torch.float32]),
+)
+def test_gradients_are_autograds(case, sizes, features, seed, scale, dtype):
+    torch.manual_seed(seed)
+    if dtype == torch.float32:
+        scale = min(scale, 1.0)  # where a sigmoid rounds to 1, its float32 gradient is 0 and the true one is not
+    x = torch.randn(*sizes, features, dtype=torch.float64) * scale
+    report = lnc.check_gradients(case.make(), x, dtype=dtype)
+    assert report, report
+
+
+@every_layer
+def test_value_is_torchs(case, device):
+    layer, x = pair(case, torch.float32, device)
+    y = layer(x)
+    torch.testing.assert_close(y, case.reference(layer, x))
+    assert y.device.type == device
+
+
+@every_layer
+def test_gradients_of_parts_add_up(case):
+    """Parameter gradients are sums over examples."""
+    layer, x = pair(case)
+    g = torch.randn_like(layer(x))
+    whole_input = layer.backward(g)
+    whole = [grad.clone() for grad in layer.grads()]
+    parts = []
+    for part in (slice(0, 1), slice(1, None)):
+        layer(x[part])
+        parts.append((layer.backward(g[part]), [grad.clone() for grad in layer.grads()]))
+    torch.testing.assert_close(torch.cat([parts[0][0], parts[1][0]]), whole_input)
+    torch.testing.assert_close([a + b for a, b in zip(parts[0][1], parts[1][1], strict=True)], whole)
+
+
+@every_layer
+def test_inside_sequential(case):
+    x = torch.randn(case.shape, dtype=torch.float64)
+    assert lnc.check_gradients(Sequential(Linear(4), case.make(), Tanh()), x)
+
+
+@every_layer
+def test_evaluation_leaves_no_trace(case):
+    layer, x = pair(case)
+    y = layer(x)
+    g = torch.randn_like(y)
+    expected = layer.backward(g).clone()
+    layer(x)
+    layer.eval()
+    torch.testing.assert_close(layer(x), y)
+    layer(x[:1] * 3)
+    layer.train()
+    torch.testing.assert_close(layer.backward(g), expected)
+
+
+@every_layer
+def test_evaluation_saves_nothing(case):
+    layer, x = pair(case)
+    layer.eval()(x)
+    assert all(inner.saved is None for _, inner in layer.named_layers())
+    with pytest.raises(StateError, match="evaluation mode it saves nothing"):
+        layer.backward(x)
+
+
+@every_layer
+def test_backward_frees_what_forward_saved(case):
+    layer, x = pair(case)
+    y = layer(x)
+    layer.backward(torch.ones_like(y))
+    assert all(inner.saved is None for _, inner in layer.named_layers())
+    with pytest.raises(StateError, match="backward without a forward"):
+        layer.backward(torch.ones_like(y))
+
+
+@every_layer
+def test_backward_before_forward(case):
+    layer, x = pair(case)
+    with pytest.raises(StateError, match=type(layer).__name__):
+        layer.backward(x)
+
+
+@every_layer
+def test_output_grad_of_another_shape(case):
+    layer, x = pair(case)
+    y = layer(x)
+    with pytest.raises(MatchError, match="output_grad has shape"):
+        layer.backward(torch.ones(*y.shape, 2, dtype=torch.float64))
+    assert layer.backward(torch.ones_like(y)) is not None, "the refused gradient must not have used up the forward"
+
+
+@every_layer
+def test_state_round_trip(case):
+    layer, x = pair(case)
+    y = layer(x)
+    state = layer.state_dict()
+    for tensor in layer.parameters():
+        tensor.mul_(3)
+    layer.load_state_dict(state)
+    assert torch.equal(layer(x), y)
+
+
+@every_layer
+@pytest.mark.parametrize(
+    "duplicate", [copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))], ids=["copy", "pickle"]
+)
+def test_copies_are_equal_and_apart(case, duplicate):
+    layer, x = pair(case)
+    y = layer(x)
+    if list(layer.parameters()):
+        layer.flatten()
+    other = duplicate(layer)
+    assert torch.equal(other(x), y)
+    for tensor in other.parameters():
+        tensor.add_(1)
+    assert torch.equal(layer(x), y)
+    other.backward(torch.ones_like(y))
+    if list(other.parameters()):
+        assert other.flatten()[0].sum().item() == pytest.approx(sum(tensor.sum().item() for tensor in other.parameters()))
+
+
+@every_layer
+def test_pickle_is_no_larger_than_its_parameters(case):
+    layer, x = pair(case)
+    layer(x)
+    size = sum(tensor.numel() * 8 for tensor in layer.parameters())
+    big = torch.randn(1000, *case.shape[1:], dtype=torch.float64)
+    layer(big)
+    assert len(pickle.dumps(layer)) < size + 6000
+
+
+@every_layer
+def test_parameters_and_grads_in_the_same_order(case):
+    layer, x = pair(case)
+    assert list(layer.parameters()) == [] == list(layer.grads()), "nothing before the first input"
+    layer(x)
+    parameters, grads = list(layer.parameters()), list(layer.grads())
+    assert [p.shape for p in parameters] == [g.shape for g in grads]
+    assert [p.dtype for p in parameters] == [torch.float64] * len(parameters)
+    assert not any(g.any() for g in grads)
+
+
+@every_layer
+def test_gradients_are_overwritten(case):
+    layer, x = pair(case)
+    for _ in range(2):
+        layer.backward(torch.ones_like(layer(x)))
+        grads = [grad.clone() for grad in layer.grads()]
+    layer.backward(torch.ones_like(layer(x)))
+    torch.testing.assert_close(list(layer.grads()), grads, rtol=0, atol=0)
+
+
+@every_layer
+def test_to_dtype(case):
+    layer, x = pair(case)
+    y = layer(x)
+    layer.to(dtype=torch.float32)
+    assert layer(x.float()).dtype == torch.float32
+    torch.testing.assert_close(layer(x.float()), y.float())
+    unbuilt = case.make().to(dtype=torch.float64)
+    assert unbuilt(x).dtype == torch.float64
+
+
+@every_layer
+def test_repr_is_the_constructor_call(case):
+    layer = case.make()
+    assert repr(eval(repr(layer), vars(lnc))) == repr(layer)
+
+
+@every_layer
+def test_input_that_is_no_tensor(case):
+    layer, x = pair(case)
+    with pytest.raises(MatchError, match=r"input is a ndarray, expected a torch.Tensor: use torch.as_tensor"):
+        layer(x.numpy())
+    layer(x)
+    if not isinstance(layer, Identity):
+        with pytest.raises(MatchError, match="expected a torch.Tensor"):
+            layer(x.numpy())
