@@ -14,7 +14,6 @@ from torch import Size, Tensor
 from lincoln._util.text import bytes_text, rendered
 from lincoln.errors import ArgumentError
 from lincoln.layers import Layer, Sequential
-from lincoln.layers.observe import watch
 from lincoln.training.random import seeded
 
 if TYPE_CHECKING:
@@ -97,7 +96,7 @@ def summary(network: Layer, input_shape: Sequence[int]) -> Summary:
         outputs: list[tuple[Layer, Size]] = []
         for _, layer in subject.named_layers():
             if not isinstance(layer, Sequential):
-                watch(layer, lambda layer, _, output: outputs.append((layer, output.shape)))
+                layer.observe(lambda layer, _, output: outputs.append((layer, output.shape)))
         input = torch.zeros(shape, device=device, dtype=dtype)
         subject(input)
         rows = list(_rows(outputs, input))

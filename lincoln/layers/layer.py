@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
 
 import torch
@@ -179,6 +179,17 @@ class Layer(Parameters["Layer"]):
     def learns(self) -> bool:
         """True if the layer writes `build`, and so may have parameters of its own."""
         return type(self).build is not Layer.build
+
+    def observe(self, note: Callable[[Layer, Tensor, Tensor], object]) -> None:
+        """Call `note(layer, input, output)` after each forward of this layer, for good: observe a copy of a network."""
+        forward = self._forward
+
+        def observed(input: Tensor) -> Tensor:
+            output = forward(input)
+            note(self, input, output)
+            return output
+
+        self._forward = observed  # type: ignore[method-assign]
 
     def _build(self, input: Tensor) -> None:
         self.name_layers()

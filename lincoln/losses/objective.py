@@ -13,7 +13,7 @@ from lincoln.layers import Layer, Pass, evaluating, run_back
 from lincoln.losses.base import Formulas
 from lincoln.losses.explain import check_shapes, explained
 from lincoln.losses.links import link_of, refuse_other_ending
-from lincoln.losses.penalty import L2Penalty
+from lincoln.losses.penalty import L2Penalty, Penalty
 from lincoln.losses.weights import Reduction, share, spread
 
 
@@ -56,7 +56,7 @@ class Loss(Formulas):
         self.from_logits = from_logits
         self.check_targets = check_targets
         network.name_layers()
-        self.l2_penalty = L2Penalty(network)
+        self.l2_penalty: Penalty = L2Penalty(network)
         self._cut_at_link()
         self._everything = [layer for _, layer in network.named_layers()]
         self._watched = [layer for top in self._layers for _, layer in top.named_layers()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -10,53 +10,53 @@ from torch import Tensor
 from lincoln.layers import Layer
 
 
-class L2Penalty:
-    """|W|^2 / 2 over all weights W of a network, with gradient W; biases are left alone.
+class Penalty(Protocol):
+    """A penalty on a network's weights W, as a loss uses it: the value in the forward, the gradient in the backward."""
 
-    It works on the network's vectors: one product gives the gradient, and with it the value.
+    def squares(self) -> Tensor:
+        """|W|^2, 0-d."""
+
+    def add_gradient(self, factor: float | Tensor) -> None:
+        """dL/dW <- dL/dW + factor W."""
+
+
+class L2Penalty:
+    """|W|^2 / 2 over all weights W of a network, with gradient W. Biases are left out.
+
+    It works on the network's flat vectors (`Layer.flatten`): w holds all parameters, m is 1 at weights and 0 elsewhere, so
+    the gradient is m w and |W|^2 = (m w) . w.
     """
 
     def __init__(self, network: Layer) -> None:
         self.network = network
-        self._bound: Tensor | None = None
+        self._vector: Tensor | None = None  # the vector that the mask belongs to
 
     def squares(self) -> Tensor:
-        """|W|^2, 0-d; W is kept for `add_gradient`."""
-        if torch.is_grad_enabled() and any(W.requires_grad for W in self._weights()):
-            # check_gradients lets autograd look on, which must see the weights, not the vector that they lie in
-            return torch.stack([(W**2).sum() for W in self._weights()]).sum()
+        """|W|^2, 0-d. Keeps W for `add_gradient`."""
         w, _ = self.network.flatten()
-        if w is not self._bound:
-            self._bind(w)
-        self._only_weights = self._is_weight * w
-        return torch.dot(self._only_weights, w)
+        if w is not self._vector:
+            self._mask, self._vector = self._mask_for(w), w
+        self._weights = self._mask * w
+        return torch.dot(self._weights, w)
 
     def add_gradient(self, factor: float | Tensor) -> None:
         """dL/dW <- dL/dW + factor W, with the W of the last `squares`."""
-        _, g = self.network.flatten()  # which takes in gradients that layers have assigned
+        _, g = self.network.flatten()  # copies in the gradients that layers have assigned
         if isinstance(factor, Tensor):
-            g.addcmul_(self._only_weights, factor)
+            g.addcmul_(self._weights, factor)
         else:
-            g.add_(self._only_weights, alpha=factor)
+            g.add_(self._weights, alpha=factor)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"network": self.network, "_bound": None}
+        """Return what copies and pickles carry: the network; the mask is made again."""
+        return {"network": self.network, "_vector": None}
 
-    def _weights(self) -> list[Tensor]:
-        return [
-            getattr(layer, name)
-            for _, layer in self.network.named_layers()
-            for name in layer.penalized
-            if name in layer.own
-        ]
-
-    def _bind(self, w: Tensor) -> None:
-        """1 where the network's vector holds a weight, 0 where it holds another parameter."""
+    def _mask_for(self, w: Tensor) -> Tensor:
+        """Return m: 1 where the network's vector `w` holds a weight, 0 where it holds another parameter."""
         parts = [
-            torch.full((getattr(layer, name).numel(),), float(name in layer.penalized))
+            torch.full((value.numel(),), float(name in layer.penalized))
             for _, layer in self.network.named_layers()
-            for name in layer.own
+            for name, (value, _) in layer.own.items()
         ]
         with torch.inference_mode(False):
-            self._is_weight = torch.cat(parts).to(w)
-        self._bound = w
+            return torch.cat(parts).to(w)

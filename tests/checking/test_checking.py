@@ -8,6 +8,7 @@ import torch
 import lincoln as lnc
 from lincoln.errors import ArgumentError
 from lincoln.layers import Dense, Layer, Linear, Sequential, Sigmoid, Tanh
+from lincoln.losses.penalty import L2Penalty
 
 
 class Cube(Layer):
@@ -126,6 +127,30 @@ def test_a_wrong_loss():
     report = lnc.check_gradients(Wrong(Linear(1)), torch.randn(4, 2), torch.randn(4, 1))
     assert not report
     assert "every element is 0.5 times" in report.failures[0]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_wrong_layer_under_a_penalty(weighted):
+    """Autograd sees the penalty too, so only the wrong layer fails alone."""
+    network = Sequential(Dense(3), Sequential(Dense(3, "tanh"), odd=Cube(-3.0)), Dense(1))
+    data = [torch.randn(6, 4), torch.ones(6), torch.rand(6)]
+    report = lnc.check_gradients(lnc.LogLoss(network, l2=0.5), *data[: 3 if weighted else 2])
+    failed = {row.name for row in report.comparisons if not row.passed}
+    assert failed == {"features", "0.linear.W", "0.linear.B", "1.0.linear.W", "1.0.linear.B"}
+    assert {label for label, _ in report.culprits} == {"Cube '1.odd'"}
+    assert "to blame: Cube '1.odd', alone on its own input" in report.failures[-1]
+
+
+def test_a_wrong_penalty(monkeypatch):
+    add_gradient = L2Penalty.add_gradient
+    monkeypatch.setattr(L2Penalty, "add_gradient", lambda self, factor: add_gradient(self, 2 * factor))
+    report = lnc.check_gradients(lnc.MSE(Sequential(Dense(3), Dense(1)), l2=0.5), torch.randn(6, 4), torch.randn(6, 1))
+    assert {row.name for row in report.comparisons if not row.passed} == {"0.linear.W", "1.linear.W"}
+    assert report.culprits == []
+
+
+def test_a_penalty_without_weights():
+    assert lnc.check_gradients(lnc.MSE(Affine(), l2=0.5), torch.randn(4, 3), torch.randn(4, 3))
 
 
 def test_tolerance():
