@@ -62,8 +62,8 @@ class TemplateEstimator(NetworkEstimator):
     def _refuse_outputs(self, expected: int) -> None:
         if self.n_outputs_ != expected:
             raise DataError(
-                f"network: it has {self.n_outputs_} outputs, and y needs {expected}: end it in a layer of that size, or give "
-                f"a function that makes a network for any number of outputs"
+                f"network: it has {self.n_outputs_} outputs, and y needs {expected}: end it in a layer of that size, or "
+                f"give a function that makes a network for any number of outputs"
             )
 
     def _follow_parameters(self) -> None:

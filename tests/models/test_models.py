@@ -392,7 +392,11 @@ BAD = {
     "infinite features": (lambda x, y: (with_value(x, -np.inf), y), DataError, r"features: .*\(-inf\) at \(3, 2\)"),
     "overflowing features": (lambda x, y: (with_value(x, 1e300), y), DataError, r"features: .*inf"),
     "nan labels": (lambda x, y: (x, np.where(np.arange(len(y)) == 5, np.nan, y)), DataError, r"labels: .*\(nan\) at 5"),
-    "labels 1 and 2": (lambda x, y: (x, y + 1), DataError, r"labels: 1, 2 found, LogLoss wants 0 and 1: write labels == 2"),
+    "labels 1 and 2": (
+        lambda x, y: (x, y + 1),
+        DataError,
+        r"labels: 1, 2 found, LogLoss expects 0 and 1: write labels == 2",
+    ),
     "labels -1 and 1": (lambda x, y: (x, 2 * y - 1), DataError, r"labels: -1, 1 found"),
     "one class": (lambda x, y: (x, y * 0), DataError, r"labels: one class only \(0\)"),
     "one string class": (lambda x, y: (x, np.full(len(y), "cat")), DataError, "one class only"),

@@ -1,0 +1,80 @@
+"""A network that predicts classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lincoln._util.checks import to_numpy
+from lincoln.data import Batch, generate_batches
+from lincoln.layers import Layer
+from lincoln.losses import LogLoss, Loss
+from lincoln.metrics import Metric, accuracy
+from lincoln.models.base import Model
+from lincoln.models.encoding import class_encoding
+from lincoln.models.encoding.chosen import ClassEncoding
+from lincoln.optim import SGD, Optimizer
+
+
+class Classifier(Model):
+    """A network that predicts classes.
+
+    Two classes: one sigmoid output, `LogLoss`, labels 0 and 1. Several classes: softmax outputs, `CrossEntropy`, labels 0
+    to n_classes - 1. Several labels an example: sigmoid outputs, `LogLoss`, labels (n, n_labels) of 0 and 1. Labels that
+    are strings are numbered in sorted order, and predictions are strings again. Labels may be of any integer, float or
+    bool dtype; features any numbers, as numpy arrays or tensors, on any device.
+
+    `loss` and `optimizer` are a class, a factory such as `functools.partial(Adam, lr=1e-3)`, or an instance made from the
+    network. `metric` is a function of (labels, predictions). `batch_gen(features, labels, size=...)` yields the batches of
+    one epoch. `device="auto"` takes a GPU if there is one; None leaves the network where it is.
+
+    Raises ArgumentError for a device that cannot be used, or a loss or optimizer of another network.
+    """
+
+    _encoding: ClassEncoding | None
+
+    def __init__(
+        self,
+        network: Layer,
+        loss: Loss | Callable[[Layer], Loss] = LogLoss,
+        optimizer: Optimizer | Callable[[Layer], Optimizer] = SGD,
+        metric: Metric = accuracy,
+        batch_gen: Callable[..., Iterator[Batch]] = generate_batches,
+        device: str | torch.device | None = None,
+    ) -> None:
+        super().__init__(network, loss, optimizer, metric, batch_gen, device)
+        self.threshold = 0.5
+        """1 is predicted where p >= threshold, for two classes and for several labels an example.
+        `lincoln.metrics.choose_threshold` finds one."""
+
+    def _encoding_for(self, labels: Any) -> ClassEncoding:
+        return class_encoding(labels, self.loss)
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """The classes, in the order of the network's outputs. Raises StateError before `fit`."""
+        self._fitted()
+        assert self._encoding is not None
+        return self._encoding.classes
+
+    def predict(self, features: Any, threshold: float | None = None) -> Any:
+        """Return labels, (n,) or (n, n_labels): the likeliest class; 1 where p >= `threshold` for two classes or labels.
+
+        The threshold is by default the classifier's own, `self.threshold`, which scores and printed metrics use too.
+        Returns an array for an array, a tensor for a tensor, unless the labels are strings, which tensors cannot hold.
+        Raises StateError before `fit`, DataError or MatchError for features that do not fit.
+        """
+        return self._predicted_labels(features, self.threshold if threshold is None else threshold)
+
+    def predict_proba(self, features: Any) -> Any:
+        """Return probabilities of the classes, (n, n_classes), or of the labels, (n, n_labels); [1 - p, p] for two classes.
+
+        Raises StateError before `fit`, DataError or MatchError for features that do not fit.
+        """
+        encoding = self._fitted()
+        p = encoding.probabilities(self._predictions(self._features(features)))
+        return p.to(features.device) if isinstance(features, Tensor) else to_numpy(p)

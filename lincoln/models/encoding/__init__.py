@@ -1,0 +1,10 @@
+"""Labels as users write them, and the targets that losses take."""
+
+from lincoln.models.encoding.base import Encoding
+from lincoln.models.encoding.chosen import class_encoding
+from lincoln.models.encoding.classes import Classes, ClassProbabilities
+from lincoln.models.encoding.indicators import Indicators
+from lincoln.models.encoding.labels import SortedLabels
+from lincoln.models.encoding.numbers import Numbers
+
+__all__ = ["ClassProbabilities", "Classes", "Encoding", "Indicators", "Numbers", "SortedLabels", "class_encoding"]

@@ -1,0 +1,67 @@
+"""The encoding for a classifier's labels and loss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lincoln._util.checks import as_tensor, check_numbers
+from lincoln.errors import DataError
+from lincoln.losses import Loss
+from lincoln.losses.links import link_of
+from lincoln.models.encoding.classes import Classes, ClassProbabilities
+from lincoln.models.encoding.indicators import Indicators
+from lincoln.models.encoding.labels import ClassNumbers, SortedLabels, label_array
+
+ClassEncoding = Classes | ClassProbabilities | Indicators
+
+
+def class_encoding(labels: Any, loss: Loss) -> ClassEncoding:
+    """Return the encoding for these labels, by the loss: one class of several if its link is exclusive, else 0 and 1.
+
+    Numbers are class numbers: 0 and 1, or 0 to n_outputs - 1. Strings are numbered in sorted order. Labels of several
+    columns are several labels an example, or, for an exclusive link and floating point, class probabilities.
+    Raises DataError for labels that the loss cannot be taught.
+    """
+    array = label_array("labels", labels)
+    if array.size == 0:
+        raise DataError(f"labels: no data (shape {array.shape})")
+    exclusive = link_of(loss.link).exclusive
+    several = array.ndim == 2 and array.shape[1] > 1
+    if exclusive and several and array.dtype.kind == "f":
+        return ClassProbabilities(array.shape[1])
+    numbering = _numbering(array, type(loss).__name__, exclusive, one_is_enough=several and not exclusive)
+    return Indicators(numbering) if several and not exclusive else Classes(numbering, exclusive)
+
+
+def _numbering(array: np.ndarray, loss: str, exclusive: bool, one_is_enough: bool) -> SortedLabels | ClassNumbers:
+    are_strings = array.dtype.kind == "U"
+    if not are_strings:
+        tensor = as_tensor("labels", array)
+        check_numbers("labels", tensor)
+        array = tensor.numpy()
+    found = np.unique(array)
+    if len(found) < 2 and not one_is_enough:
+        raise DataError(f"labels: one class only ({found[0]}); a classifier needs examples of at least two")
+    refuse = _refuse_strings if are_strings else _refuse_numbers
+    refuse(found, loss, exclusive)
+    return SortedLabels(found) if are_strings else ClassNumbers(array.dtype)
+
+
+def _refuse_strings(found: np.ndarray, loss: str, exclusive: bool) -> None:
+    if not exclusive and len(found) > 2:
+        raise DataError(
+            f"labels: {len(found)} classes, and {loss} with one output tells two apart: end the network in "
+            f"{len(found)} softmax outputs and use CrossEntropy"
+        )
+
+
+def _refuse_numbers(found: np.ndarray, loss: str, exclusive: bool) -> None:
+    if exclusive and (found[0] < 0 or not np.equal(found, np.round(found)).all()):
+        raise DataError(f"labels: {found[0]} found; class labels are whole numbers from 0, or strings")
+    if not exclusive and not np.isin(found, (0, 1)).all():
+        raise DataError(
+            f"labels: {', '.join(map(str, found[:5]))} found, {loss} expects 0 and 1: write labels == {found[-1]}, or "
+            f"for more classes end the network in softmax outputs and use CrossEntropy"
+        )

@@ -1,0 +1,93 @@
+"""One class for each example."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lincoln._util.checks import as_tensor, check_numbers
+from lincoln.errors import DataError
+from lincoln.models.encoding.base import Encoding
+from lincoln.models.encoding.labels import ClassNumbers, SortedLabels, label_array, refuse_other_kind
+
+
+class Classes(Encoding):
+    """One class for each example: the likeliest if `exclusive`, else the second of two where p reaches the threshold.
+
+    If not `at_threshold`, p has to exceed the threshold.
+    """
+
+    def __init__(self, labels: SortedLabels | ClassNumbers, exclusive: bool, at_threshold: bool = True) -> None:
+        self.labels = labels
+        self.exclusive = exclusive
+        self.at_threshold = at_threshold
+
+    @property
+    def classes(self) -> np.ndarray:
+        """The classes in the order of their numbers."""
+        return self.labels.values
+
+    @property
+    def form(self) -> Hashable:
+        return Classes, type(self.labels), self.exclusive
+
+    def accept_outputs(self, outputs: int) -> None:
+        if self.exclusive:
+            self.labels.accept_outputs(outputs)
+
+    def encode(self, labels: Any, name: str = "labels") -> Tensor:
+        numbers = self.labels.numbers(label_array(name, labels), name)
+        if not (self.exclusive and numbers.is_floating_point()):
+            return numbers
+        if not torch.equal(numbers, numbers.round()):
+            raise DataError(f"{name}: class indices must be whole numbers")
+        return numbers.long()
+
+    def decide(self, prediction: Tensor, threshold: float = 0.5) -> Tensor:
+        if self.exclusive:
+            return prediction.argmax(-1)
+        return (prediction >= threshold if self.at_threshold else prediction > threshold).long()
+
+    def decode(self, targets: Tensor) -> np.ndarray:
+        numbers = targets.squeeze(-1) if targets.dim() > 1 and targets.shape[-1] == 1 else targets
+        known = numbers.long().clamp(max=len(self.classes) - 1)  # where all training data were of one class, p may say two
+        labels: np.ndarray = self.classes[known.cpu().numpy()]
+        return labels
+
+    def probabilities(self, prediction: Tensor) -> Tensor:
+        return prediction if self.exclusive else torch.cat([1 - prediction, prediction], -1)
+
+
+class ClassProbabilities(Encoding):
+    """A probability of each class for each example, (n, n_classes), as labels; the likeliest class as prediction."""
+
+    exclusive = True
+
+    def __init__(self, classes: int) -> None:
+        self.classes = np.arange(classes)
+
+    @property
+    def form(self) -> Hashable:
+        return ClassProbabilities
+
+    def accept_outputs(self, outputs: int) -> None:
+        SortedLabels(self.classes).accept_outputs(outputs)
+
+    def encode(self, labels: Any, name: str = "labels") -> Tensor:
+        array = label_array(name, labels)
+        refuse_other_kind(name, array, self.classes)
+        targets = as_tensor(name, array)
+        check_numbers(name, targets)
+        return targets
+
+    def decide(self, prediction: Tensor, threshold: float = 0.5) -> Tensor:
+        return prediction.argmax(-1)
+
+    def decode(self, targets: Tensor) -> np.ndarray:
+        numbers = targets.argmax(-1) if targets.is_floating_point() else targets
+        labels: np.ndarray = self.classes[numbers.long().cpu().numpy()]
+        return labels
