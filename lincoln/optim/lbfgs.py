@@ -1,4 +1,4 @@
-"""L-BFGS: scipy's minimiser over a network's two vectors, for data that fit in one batch."""
+"""L-BFGS by scipy, on a network's vectors of parameters and gradients, for data that fit in one batch."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def minimize(
     max_fun: int = 15000,
     tol: float = 1e-4,
 ) -> scipy.optimize.OptimizeResult:
-    """Lower `loss` on these examples, all at once, until no entry of its gradient is larger than `tol`.
+    """Minimise `loss` on all examples at once until no entry of its gradient is larger than `tol` in absolute value.
 
-    It ends, too, when the loss falls by less than 2e-9 of itself, and after `max_iter` iterations or `max_fun` evaluations
-    (those of the iteration under way are made). The network, which must be built, ends at the best weights
-    found, with their gradients; what scipy says of the search is returned: `fun` the loss, `nit` the iterations, `nfev`
-    the evaluations, `success` and `message`. The line search compares losses that differ little, so float64 serves better
-    than float32. Liu and Nocedal (1989); `scipy.optimize.minimize(method="L-BFGS-B")`.
+    The search also ends when an iteration lowers the loss by less than a relative 2e-9, and after `max_iter` iterations or
+    the iteration that reaches `max_fun` evaluations. The network must be built; it ends in training mode, with the best
+    weights found and their gradients. Returns scipy's result: `fun` (the loss), `nit` (iterations), `nfev` (evaluations),
+    `success` and `message`. The line search compares nearly equal losses, so prefer float64. Liu and Nocedal (1989);
+    `scipy.optimize.minimize(method="L-BFGS-B")`.
     """
     network = loss.network
 
@@ -45,5 +45,5 @@ def minimize(
             jac=True,
             options={"maxiter": max_iter, "maxfun": max_fun, "gtol": tol},
         )
-        value_and_gradient(result.x)  # the last look was not at the best
+        value_and_gradient(result.x)  # scipy need not have evaluated its best point last
     return result

@@ -4,6 +4,7 @@ import copy
 import itertools
 import pickle
 
+import numpy as np
 import pytest
 import torch
 
@@ -173,14 +174,22 @@ def test_step_before_backward(kind):
 @pytest.mark.parametrize(
     ("kind", "settings", "message"),
     [
-        (lnc.SGD, {"lr": -1}, "lr=-1 is out of range"),
-        (lnc.SGD, {"momentum": -0.1}, "momentum=-0.1"),
-        (lnc.SGD, {"nesterov": True}, "momentum must be above 0"),
-        (lnc.SGD, {"weight_decay": -1}, "weight_decay=-1"),
-        (lnc.Adam, {"betas": (1.0, 0.9)}, r"betas=\(1.0, 0.9\)"),
-        (lnc.Adam, {"eps": -1e-8}, "eps"),
-        (lnc.AdamW, {"weight_decay": -1}, "AdamW: weight_decay=-1"),
-        (lnc.SGD, {"lr": float("nan")}, "lr=nan"),
+        (lnc.SGD, {"lr": -1}, "^SGD: lr is -1; expected a number of at least 0$"),
+        (lnc.SGD, {"momentum": -0.1}, "^SGD: momentum is -0.1; expected a number of at least 0$"),
+        (
+            lnc.SGD,
+            {"nesterov": True},
+            "^SGD: nesterov is True; expected a momentum above 0 with it, to look ahead along v$",
+        ),
+        (lnc.SGD, {"weight_decay": -1}, "SGD: weight_decay is -1; expected"),
+        (
+            lnc.Adam,
+            {"betas": (1.0, 0.9)},
+            r"^Adam: betas is \(1.0, 0.9\); expected two numbers, each of at least 0 and below 1$",
+        ),
+        (lnc.Adam, {"eps": -1e-8}, "Adam: eps is -1e-08; expected a number of at least 0"),
+        (lnc.AdamW, {"weight_decay": -1}, "AdamW: weight_decay is -1; expected"),
+        (lnc.SGD, {"lr": float("nan")}, "lr is nan; expected"),
     ],
 )
 def test_settings_out_of_range(kind, settings, message):
@@ -188,8 +197,16 @@ def test_settings_out_of_range(kind, settings, message):
         kind(Dense(1), **settings)
 
 
+def test_settings_become_plain_numbers():
+    rate = torch.tensor(0.25)
+    adam = lnc.Adam(Linear(1), rate, betas=[np.float32(0.5), 0], eps=np.float64(1e-3), amsgrad=np.bool_(True))
+    rate.zero_()
+    assert repr(adam) == "Adam(lr=0.25, betas=(0.5, 0.0), eps=0.001, amsgrad=True)"
+    assert {type(value) for value in (adam.lr, adam.eps, *adam.betas)} == {float}
+
+
 def test_network_of_another_kind():
-    with pytest.raises(ArgumentError, match="expected a Layer"):
+    with pytest.raises(ArgumentError, match="SGD: network is .*; expected a Layer"):
         lnc.SGD([torch.zeros(1)])
 
 
