@@ -101,12 +101,13 @@ class Perceptron(NetworkEstimator):
             "identity": SquaredError,
             "exp": PoissonLoss,
         }
-        return kinds[self.out_activation_](network, reduction="mean", l2=self.alpha, check_targets=False)
+        return kinds[self.out_activation_](network, reduction="mean", l2=float(self.alpha), check_targets=False)
 
     def _new_optimizer(self, network: Layer) -> Optimizer:
+        lr = float(self.learning_rate_init)  # float(), because scikit-learn takes True for 1, which an optimizer refuses
         if self.solver == "sgd":
-            return Momentum(network, self.learning_rate_init, self.momentum, self.nesterovs_momentum)
-        return AdamHat(network, self.learning_rate_init, (self.beta_1, self.beta_2), self.epsilon)
+            return Momentum(network, lr, float(self.momentum), bool(self.nesterovs_momentum))
+        return AdamHat(network, lr, (float(self.beta_1), float(self.beta_2)), float(self.epsilon))
 
     def _bring_up_to_date(self) -> None:
         """Take in coefficients that were assigned (`mlp.coefs_ = ...`) instead of written in place."""
