@@ -1,10 +1,10 @@
-"""Steps of a small network, replayed: forward and backward as the operations that they come to, without their Python.
+"""Steps of a small network, replayed: the tensor operations of forward and backward without the Python that calls them.
 
-A step of a small network is two dozen operations of a microsecond or two each, and half as much time again goes into the
-Python that asks for them: layers, checks, views, memory for results. It asks for the same in every step, because lincoln's
-layers do not look at the numbers. So they are recorded once and made again. What is given up for it is Python's freedom: a
-layer that decides by the numbers, prints, or counts must run itself. Hence nothing is replayed unless loss, layers and
-callbacks say that it may be, and no recording is used before it has been compared with the layers.
+A step of a small network is two dozen short operations, and about half as much time again goes into the Python around
+them: layers, checks, views, memory for results. The operations are the same in every step, because the layers make no
+choice that depends on the numbers. So they are recorded once and then run from the list. A layer that makes such a choice,
+prints or counts cannot be replayed. Therefore steps are replayed only if loss, layers and callbacks are all marked
+`@recordable`, and no recording is used before it has been compared with the layers.
 """
 
 from __future__ import annotations
@@ -12,79 +12,73 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from lincoln._util.marks import is_recordable
 from lincoln.engine.recording import Recording, Unrecordable, Watch
-from lincoln.engine.threads import SMALL, largest_product
+from lincoln.engine.threads import is_small
+from lincoln.layers import Layer
 from lincoln.losses import Loss
 
-_BEFORE = 10
-"""Batches of a size that the layers themselves take before one is recorded: a size that comes seldom is not worth it."""
+_STEPS_BEFORE = 10
+"""Steps that the layers run, for each batch size, before one is recorded: a rare size is not worth a recording."""
 _WORTH_IT = 100
-"""Steps that a run must have: to record a size of batch and prove the recording costs what 25 to 40 replays save."""
+"""Steps from which a run is replayed: to make a recording and to compare it costs as much as 25 to 40 replays save."""
 
 
 @dataclass
 class _Recorded:
     recording: Recording
-    penalty: tuple[Any, Any]
-    """`loss.penalty_terms` of the recorded step."""
+    penalty: tuple[float | Tensor, float | Tensor | None]
+    """`loss.penalty_terms` of the recorded step; its tensors are overwritten by each replay."""
     proven: bool = False
+    """True once the recording has given the same numbers as the layers."""
 
 
 class Replay:
-    """`loss(*batch)` and `loss.backward()`, replayed from the thirteenth batch of a size on: the same numbers bit by bit.
+    """`loss(*batch)` and `loss.backward()`, replayed once proven: the same numbers bit for bit.
 
-    The eleventh is recorded. On the twelfth recording and layers are compared, loss and gradient; if they differ, or what
-    is done cannot be recorded, a warning says why, and the layers go on by themselves. When parameters move to other memory
-    all is recorded anew. Batches of a size must be alike in shapes, strides and dtypes. Between two steps nothing about
-    network and loss may change but the numbers in their tensors, whoever runs there: callback, metric, optimizer, schedule.
+    Per batch size: steps 1 to 10 run the layers, 11 is recorded, 12 runs both and compares loss and gradient exactly; from
+    13 on only the recording runs. If the two differ, or an operation cannot be recorded, a warning gives the reason, and
+    the layers run all further steps. When the parameters move to other memory, the count starts again.
+
+    Batches of one size must agree in shapes, strides and dtypes. Between steps only the numbers in the tensors of network
+    and loss may change: callbacks, metrics, optimizers and schedules must leave all else as it is.
     """
 
     def __init__(self, loss: Loss) -> None:
         self.loss = loss
         self.given_up = False
         self._learning = [layer for _, layer in loss.network.named_layers() if layer.learns]
-        self._home: Tensor | None = None
-        self._times: Counter[int] = Counter()
+        self._vector: Tensor | None = None  # the parameters that the recordings read, by their network's flat vector
+        self._steps: Counter[int] = Counter()  # run by the layers, for each batch size
         self._recorded: dict[int, _Recorded] = {}
 
     def __call__(self, *batch: Tensor) -> Tensor:
-        """The loss; the network's gradients are then those of this batch."""
+        """Return the loss; the network's gradients are then those of this batch."""
         if not self.loss.network.training:
-            return self._by_layers(*batch)  # which say that there is nothing to go back through
-        home, _ = self.loss.network.flatten()
-        if home is not self._home:  # the recordings write where the parameters and their gradients were
-            self._recorded, self._times, self._home = {}, Counter(), home
+            return self._by_layers(*batch)  # raises: there is no backward in evaluation mode
+        vector, _ = self.loss.network.flatten()
+        if vector is not self._vector:
+            self._recorded, self._steps, self._vector = {}, Counter(), vector
         kept = self._recorded.get(len(batch[0]))
         if kept is None:
-            return self._perhaps_recorded(*batch)
-        if not kept.proven:
-            return self._proven(kept, *batch)
-        try:
-            value = kept.recording(*batch)
-        except Exception:  # the layers say what is wrong in their own words
-            self.given_up, self._recorded = True, {}
-            return self._by_layers(*batch)
-        self.loss.penalty_terms = kept.penalty
-        for layer in self._learning:
-            layer.has_grad = True
-        return value.clone()  # the next replay overwrites it
+            return self._count(*batch)
+        return self._replay(kept, *batch) if kept.proven else self._prove(kept, *batch)
 
     def _by_layers(self, *batch: Tensor) -> Tensor:
         value = self.loss(*batch)
         self.loss.backward()
-        self.loss.network.flatten()  # takes in gradients that a layer has assigned
+        self.loss.network.flatten()  # copies in the gradients that layers have assigned
         return value
 
-    def _perhaps_recorded(self, *batch: Tensor) -> Tensor:
+    def _count(self, *batch: Tensor) -> Tensor:
+        """Run the layers; record them if this is the eleventh step of its size."""
         size = len(batch[0])
-        self._times[size] += 1
-        if self.given_up or self._times[size] <= _BEFORE:
+        self._steps[size] += 1
+        if self.given_up or self._steps[size] <= _STEPS_BEFORE:
             return self._by_layers(*batch)
         with Watch() as watch:
             value = self._by_layers(*batch)
@@ -96,47 +90,64 @@ class Replay:
             self._recorded[size] = _Recorded(recording, self.loss.penalty_terms)
         return value.clone()
 
-    def _proven(self, kept: _Recorded, *batch: Tensor) -> Tensor:
-        """Both ways, with the same random numbers; what the layers found stands."""
+    def _prove(self, kept: _Recorded, *batch: Tensor) -> Tensor:
+        """Run the layers and the recording with the same random numbers and compare them; the layers' results count."""
         _, gradient = self.loss.network.flatten()
         random = torch.get_rng_state()
         value = self._by_layers(*batch)
-        found, random_after = gradient.clone(), torch.get_rng_state()
+        expected, random_after = gradient.clone(), torch.get_rng_state()
         torch.set_rng_state(random)
         try:
-            kept.proven = _same(kept.recording(*batch), value) and _same(gradient, found)
+            kept.proven = _same(kept.recording(*batch), value) and _same(gradient, expected)
         except Exception as error:
             self._give_up(str(error))
         else:
             if not kept.proven:
                 self._give_up("the same operations on another batch gave other numbers than the layers")
         torch.set_rng_state(random_after)
-        gradient.copy_(found)
+        gradient.copy_(expected)
         return value
+
+    def _replay(self, kept: _Recorded, *batch: Tensor) -> Tensor:
+        try:
+            value = kept.recording(*batch)
+        except Exception:  # the layers' own error names the layer and the cause
+            self.given_up, self._recorded = True, {}
+            return self._by_layers(*batch)
+        self.loss.penalty_terms = kept.penalty
+        for layer in self._learning:
+            layer.has_grad = True
+        return value.clone()  # the next replay overwrites it
 
     def _give_up(self, why: str) -> None:
         self.given_up = True
         self._recorded.clear()
         warnings.warn(
-            f"{self.loss}: the steps of this run are not replayed: {why}. Nothing is lost but speed. To say so from the "
-            f"start, take `@recordable` from the layer or loss that does it, or set TrainerConfig(replay=False)",
+            f"{self.loss}: the steps of this run are not replayed: {why}. The results are right, but slower. To avoid this "
+            f"warning, remove `@recordable` from the layer or loss that does this, or set TrainerConfig(replay=False)",
             stacklevel=2,
         )
 
 
 def replayable(loss: Loss, examples: int, steps: int) -> bool:
-    """Whether steps are many enough, small, on the CPU, and of layers and a loss that say they are `recordable`.
+    """Return True if the steps of a run can be replayed, and are worth it.
 
-    Only networks of linear layers that are built count as small.
+    The run must have at least 100 steps, each small (`is_small`) and on the CPU; loss and layers must be marked
+    `@recordable`, have no buffers, and run the `_forward` and `_backward` of their classes.
     """
     layers = [layer for _, layer in loss.network.named_layers()]
     return (
         steps >= _WORTH_IT
         and all(is_recordable(part) for part in (loss, *layers))
-        and not any(layer.buffers or {"_forward", "_backward"} & vars(layer).keys() for layer in layers)
-        and largest_product(loss.network, examples) < SMALL
+        and not any(layer.buffers or _is_patched(layer) for layer in layers)
+        and is_small(loss.network, examples)
         and all(parameter.is_cpu for parameter in loss.network.parameters())
     )
+
+
+def _is_patched(layer: Layer) -> bool:
+    """Return True if this layer alone was given another `_forward` or `_backward` than its class."""
+    return not {"_forward", "_backward"}.isdisjoint(vars(layer))
 
 
 def _same(a: Tensor, b: Tensor) -> bool:

@@ -1,70 +1,72 @@
-"""How many threads a run should use."""
+"""How many threads a run uses."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 
 from lincoln.layers import Layer
 
 SMALL = 2**23
-"""Multiplications in one product from which a second thread pays. Below it threads wait for each other: a step of a
-64-100-10 network at 200 examples took 1.2 times as long on two threads as on one, and 6 times while other programs ran
-(float64, 2 cores). Such steps are also those in which Python's share is worth saving (`lincoln.engine.replay`)."""
+"""Multiplications in one product from which a second thread saves time. Below it, threads mostly wait for each other."""
 
 
-_lock = threading.Lock()
-_running = 0
-_before = 1
-_own = threading.local()
+def is_small(network: Layer, examples: int) -> bool:
+    """Return True if every product of a step on so many examples is too small to share between threads.
+
+    False if a layer that learns cannot tell its multiplications: it is not built, or of a kind that does not count them.
+    """
+    return max(layer.multiplications(examples) for _, layer in network.named_layers()) < SMALL
 
 
 @contextmanager
 def threads_for(network: Layer, examples: int) -> Iterator[None]:
-    """One thread inside, if the products of a step on so many examples are too small to share; else as many as there are.
+    """Run the block on one thread if a step on so many examples `is_small`, else on as many as torch is set to.
 
-    Only networks of linear layers are judged. torch's own setting is put back at the end; where runs overlap, which are
-    in Python threads of their own, it is the one before the first of them.
+    torch's own setting is restored at the end. Where runs overlap, each in its own Python thread, that is the setting
+    before the first of them.
     """
-    if largest_product(network, examples) >= SMALL:
+    with _threads.one() if is_small(network, examples) else nullcontext():
         yield
-        return
-    after = _enter()
-    try:
-        yield
-    finally:
-        _leave(after)
 
 
-def _enter() -> int:
-    """One thread from here on. Returns the number to set afterwards: 1 inside another run, else that before the first."""
-    global _running, _before
-    with _lock:
-        if _running == 0:
-            _before = torch.get_num_threads()
-        _running += 1
-        after = 1 if _inside() else _before  # a run inside a run, from a callback: the outer one goes on with one
-        _own.running = _inside() + 1
-        torch.set_num_threads(1)
-        return after
+class _Threads:
+    """Torch's number of threads, set to one for the runs under way."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running = 0  # runs under way, in all Python threads
+        self._before = 1  # torch's setting before the first of them
+        self._own = threading.local()  # .running: runs under way in this Python thread, one inside the other
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Set torch to one thread inside the block."""
+        after = self._enter()
+        try:
+            yield
+        finally:
+            self._leave(after)
+
+    def _enter(self) -> int:
+        """Set torch to one thread. Return the number to restore: 1 inside another run, else that before the first."""
+        with self._lock:
+            if self._running == 0:
+                self._before = torch.get_num_threads()
+            outer = int(getattr(self._own, "running", 0))
+            self._running += 1
+            self._own.running = outer + 1
+            torch.set_num_threads(1)
+            return 1 if outer else self._before
+
+    def _leave(self, after: int) -> None:
+        with self._lock:
+            self._running -= 1
+            self._own.running -= 1
+            torch.set_num_threads(after)  # torch keeps it for this Python thread and for those that start later
 
 
-def _leave(after: int) -> None:
-    global _running
-    with _lock:
-        _running -= 1
-        _own.running -= 1
-        torch.set_num_threads(after)  # torch has it for this thread, and for threads yet to come
-
-
-def _inside() -> int:
-    """Runs under way in this Python thread that have one thread."""
-    return int(getattr(_own, "running", 0))
-
-
-def largest_product(network: Layer, examples: int) -> float:
-    """Return the multiplications in it; infinity if a layer that learns cannot say."""
-    return max(layer.multiplications(examples) for _, layer in network.named_layers())
+_threads = _Threads()

@@ -64,12 +64,12 @@ def test_it_writes_where_the_function_wrote():
 @pytest.mark.parametrize(
     ("function", "why"),
     [
-        (lambda x: x * x.sum().item(), "gives a float, expected one tensor"),
-        (lambda x: x + 1 if torch.equal(x, x) else x, "gives a bool, expected one tensor"),
-        (lambda x: x.max(0)[0], "gives a tuple, expected one tensor"),
+        (lambda x: x * x.sum().item(), "returns a float, expected one tensor"),
+        (lambda x: x + 1 if torch.equal(x, x) else x, "returns a bool, expected one tensor"),
+        (lambda x: x.max(0)[0], "returns a tuple, expected one tensor"),
         (lambda x: torch.cat([x, x]), "takes the batch in a list"),
-        (lambda x: x[x > 9].sum(), "the shape of what aten.index.Tensor gives depends on the numbers"),
-        (lambda x: x.masked_select(x > 0).sum(), "the shape of what aten.masked_select.default gives"),
+        (lambda x: x[x > 9].sum(), "the shape of the result of aten.index.Tensor depends on the numbers"),
+        (lambda x: x.masked_select(x > 0).sum(), "the shape of the result of aten.masked_select.default depends"),
         (lambda x: x.sum(1).unsqueeze_(1), "changes a tensor's shape in place"),
         (lambda x: x + torch.rand(x.shape, generator=GENERATOR), "draws from a generator of its own"),
         (lambda x: x, "the result is the batch"),

@@ -288,7 +288,7 @@ WAYS = {
     "random numbers": (lambda x: x + torch.randn_like(x) + torch.rand(x.shape), True),
     "no form with out": (lambda x: torch.where(x > 0, x, 0.5).flip(0).roll(1), True),
     "a mask": (lambda x: x + x[x > 9].sum(), "depends on the numbers"),
-    "a look at the numbers": (lambda x: x * (2.0 if x.sum().item() > 0 else 1.0), "gives a float, expected one tensor"),
+    "a look at the numbers": (lambda x: x * (2.0 if x.sum().item() > 0 else 1.0), "returns a float, expected one tensor"),
     "a list with the batch in it": (lambda x: torch.cat([x, x])[: len(x)], "takes the batch in a list"),
     "numpy": (lambda x: torch.from_numpy(2 * x.numpy()), "gave other numbers than the layers"),
     "a sum that is not set back": (grown, "gave other numbers than the layers"),
@@ -303,7 +303,7 @@ def test_a_recording_is_proven_before_it_is_used(way, replayed, monkeypatch):
     if replayed is True:
         assert both(make) == {20, 10}
         return
-    with pytest.warns(match=f"LogLoss: the steps of this run are not replayed: .*{replayed}.* take `@recordable`"):
+    with pytest.warns(match=f"LogLoss: the steps of this run are not replayed: .*{replayed}.* remove `@recordable`"):
         assert both(make) == set()
 
 
