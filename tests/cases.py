@@ -25,6 +25,14 @@ from lincoln.layers import (
 )
 
 
+def numbers(shape: tuple[int, ...], dtype: torch.dtype, device: str) -> Tensor:
+    return torch.randn(shape, dtype=dtype, device=device)
+
+
+INPUTS: dict[str, Callable[..., Tensor]] = {"float": numbers}
+"""Kinds of input, each a function of shape, dtype and device. Indices of an embedding would be another kind."""
+
+
 @dataclass(frozen=True)
 class LayerCase:
     """A layer, how to make it, an input shape for it, and torch's own version of its forward."""
@@ -33,6 +41,14 @@ class LayerCase:
     make: Callable[[], Layer]
     shape: tuple[int, ...]
     reference: Callable[[Layer, Tensor], Tensor]
+    input: str = "float"
+    one_graph: bool = True  # torch.compile takes a step of it whole
+
+    def example(
+        self, shape: tuple[int, ...] | None = None, dtype: torch.dtype = torch.float64, device: str = "cpu"
+    ) -> Tensor:
+        """Return a random input for the layer, of its own shape unless another is given."""
+        return INPUTS[self.input](shape or self.shape, dtype, device)
 
 
 def linear(layer: Layer, x: Tensor) -> Tensor:
@@ -51,7 +67,7 @@ LAYERS = [
     LayerCase("linear without bias", lambda: Linear(3, bias=False), (5, 4), linear),
     LayerCase("linear on sequences", lambda: Linear(3), (2, 3, 4), linear),
     LayerCase("linear on 4 dimensions", lambda: Linear(1), (2, 3, 2, 4), linear),
-    LayerCase("sparse linear, on dense input", lambda: SparseLinear(3), (5, 4), linear),
+    LayerCase("sparse linear, on dense input", lambda: SparseLinear(3), (5, 4), linear, one_graph=False),
     LayerCase("sigmoid", Sigmoid, (5, 4), lambda layer, x: torch.sigmoid(x)),
     LayerCase("tanh", Tanh, (5, 4), lambda layer, x: torch.tanh(x)),
     LayerCase("relu", ReLU, (5, 4), lambda layer, x: torch.relu(x)),

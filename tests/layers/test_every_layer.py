@@ -5,11 +5,12 @@ import pickle
 
 import pytest
 import torch
-from cases import LayerCase, every_layer
+from cases import LAYERS, LayerCase, every_layer
 from hypothesis import given
 from hypothesis import strategies as st
 
 import lincoln as lnc
+from lincoln.engine.recording import Recording, Watch
 from lincoln.errors import MatchError, StateError
 from lincoln.layers import (
     Identity,
@@ -20,7 +21,7 @@ from lincoln.layers import (
 
 
 def pair(case: LayerCase, dtype=torch.float64, device="cpu"):
-    return case.make(), torch.randn(case.shape, dtype=dtype, device=device)
+    return case.make(), case.example(dtype=dtype, device=device)
 
 
 @every_layer
@@ -35,7 +36,7 @@ def test_gradients_are_autograds(case, sizes, features, seed, scale, dtype):
     torch.manual_seed(seed)
     if dtype == torch.float32:
         scale = min(scale, 1.0)  # where a sigmoid rounds to 1, its float32 gradient is 0 and the true one is not
-    x = torch.randn(*sizes, features, dtype=torch.float64) * scale
+    x = case.example((*sizes, features)) * scale
     report = lnc.check_gradients(case.make(), x, dtype=dtype)
     assert report, report
 
@@ -65,7 +66,7 @@ def test_gradients_of_parts_add_up(case):
 
 @every_layer
 def test_inside_sequential(case):
-    x = torch.randn(case.shape, dtype=torch.float64)
+    x = case.example()
     assert lnc.check_gradients(Sequential(Linear(4), case.make(), Tanh()), x)
 
 
@@ -153,7 +154,7 @@ def test_pickle_is_no_larger_than_its_parameters(case):
     layer, x = pair(case)
     layer(x)
     size = sum(tensor.numel() * 8 for tensor in layer.parameters())
-    big = torch.randn(1000, *case.shape[1:], dtype=torch.float64)
+    big = case.example((1000, *case.shape[1:]))
     layer(big)
     assert len(pickle.dumps(layer)) < size + 6000
 
@@ -205,3 +206,65 @@ def test_input_that_is_no_tensor(case):
     if not isinstance(layer, Identity):
         with pytest.raises(MatchError, match="expected a torch.Tensor"):
             layer(x.numpy())
+
+
+@every_layer
+def test_checkpoint_round_trip(case, tmp_path):
+    layer, x = pair(case)
+    network = Sequential(layer)
+    y = network(x)
+    loaded = lnc.load(lnc.save(tmp_path / "network.safetensors", network))
+    assert repr(loaded) == repr(network)
+    assert torch.equal(loaded(x), y)
+    g = torch.randn_like(y)
+    assert torch.equal(loaded.backward(g), network.backward(g))
+    assert all(torch.equal(a, b) for a, b in zip(loaded.grads(), network.grads(), strict=True))
+
+
+def both_ways(layer, outcomes=None):
+    """Return a function that runs the layer forward and back, and writes output and input gradient where they belong."""
+
+    def run(x, output_grad):
+        y = layer.forward(x)
+        input_grad = layer.backward(output_grad)
+        if outcomes is None:
+            return y, input_grad
+        outcomes[0].copy_(y), outcomes[1].copy_(input_grad)
+        return outcomes[0]
+
+    return run
+
+
+@pytest.mark.parametrize("case", [case for case in LAYERS if case.one_graph], ids=lambda case: case.name)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_compiled_it_is_one_graph(case):
+    layer, x = pair(case)
+    g = torch.randn_like(layer(x))
+    expected = both_ways(layer)(x, g)
+    grads = [grad.clone() for grad in layer.grads()]
+    torch._dynamo.reset()
+    compiled = torch.compile(both_ways(layer), fullgraph=True, backend="eager")
+    for grad in layer.grads():
+        grad.fill_(torch.nan)
+    assert all(torch.equal(a, b) for a, b in zip(compiled(x, g), expected, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(layer.grads(), grads, strict=True))
+
+
+@every_layer
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_recorded_it_gives_the_same_bits(case, dtype):
+    layer, x = pair(case, dtype)
+    y = layer(x)
+    outcomes = torch.zeros_like(y), torch.zeros_like(x)
+    run = both_ways(layer, outcomes)
+    batch = x, torch.randn_like(y)
+    with Watch() as watch:
+        result = run(*batch)
+    recording = Recording(watch.calls, batch, result)
+    for _ in range(2):
+        batch = case.example(dtype=dtype), torch.randn_like(y)
+        expected = [tensor.clone() for tensor in (*both_ways(layer)(*batch), *layer.grads())]
+        for tensor in (*outcomes, *layer.grads()):
+            tensor.fill_(torch.nan)
+        recording(*batch)
+        assert all(torch.equal(a, b) for a, b in zip((*outcomes, *layer.grads()), expected, strict=True))

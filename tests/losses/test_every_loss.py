@@ -152,3 +152,23 @@ def test_half_precision(dtype):
         )
         loss.backward()
         assert all(torch.isfinite(grad).all() for grad in loss.network.grads())
+
+
+@every_loss
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_compiled_it_is_one_graph(case):
+    loss = case.make(l2=0.1)
+    x, y = torch.randn(6, 5, dtype=torch.float64), case.targets(6)
+
+    def run(x, y):
+        value = loss(x, y)
+        return value, loss.backward(input_grad=True)
+
+    expected = run(x, y)
+    grads = [grad.clone() for grad in loss.network.grads()]
+    torch._dynamo.reset()
+    compiled = torch.compile(run, fullgraph=True, backend="eager")
+    for grad in loss.network.grads():
+        grad.fill_(torch.nan)
+    assert all(torch.equal(a, b) for a, b in zip(compiled(x, y), expected, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(loss.network.grads(), grads, strict=True))
