@@ -1,9 +1,11 @@
 """What importing lincoln costs and shows, and the examples."""
 
+import importlib
 import json
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,32 @@ def python(*arguments, cwd=ROOT):
     return subprocess.run(
         [sys.executable, *arguments], capture_output=True, text=True, cwd=cwd, check=True, timeout=240
     ).stdout
+
+
+@pytest.fixture(scope="module")
+def running(request, tmp_path_factory):
+    """Every script that a chosen test asks for, two at a time in the tests' order, so that the longest had best be first.
+
+    For each, a future of what it prints and the folder it runs in.
+    """
+    chosen = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
+    with ThreadPoolExecutor(2) as pool:
+        folders = {params["script"]: tmp_path_factory.mktemp("script") for params in chosen if "script" in params}
+        yield {
+            script: (pool.submit(python, str(ROOT / script[0]), *script[1:], cwd=folder), folder)
+            for script, folder in folders.items()
+        }
+
+
+@pytest.fixture
+def script(request, running):
+    printed, folder = running[request.param]
+    return printed.result(), folder
+
+
+def runs(*script):
+    """Run a script with these arguments in an empty folder; the test's `script` is what it printed, and the folder."""
+    return pytest.mark.parametrize("script", [script], indirect=True, ids=[script[0]])
 
 
 def test_import_loads_no_heavy_libraries():
@@ -36,16 +64,13 @@ def test_every_public_thing_is_documented():
         assert getattr(lincoln, name).__doc__, name
 
 
-def example(name, tmp_path):
+def words_and_plots(script):
     """The words that an example prints, and the names of its plots."""
-    path = ROOT / "examples" / f"{name}.py"
-    if name not in ("breast_cancer", "grid_search"):
-        assert len(path.read_text().splitlines()) < 100
-    out = " ".join(python(str(path), cwd=tmp_path).split())
-    (folder,) = tmp_path.iterdir()
-    assert folder.name == f"{name}_plots"
-    assert str(folder) in out.replace(" ", "")
-    return out, {plot.name for plot in folder.glob("*.png")}
+    printed, folder = script
+    out = " ".join(printed.split())
+    (plots,) = folder.iterdir()
+    assert str(plots) in out.replace(" ", "")
+    return out, plots.name, {plot.name for plot in plots.glob("*.png")}
 
 
 def numbers_after(words, out):
@@ -61,8 +86,23 @@ def numbers_after(words, out):
 _COMMAS = str.maketrans(",[]", "   ")
 
 
-def test_breast_cancer_example(tmp_path):
-    out, plots = example("breast_cancer", tmp_path)
+@runs("examples/grid_search.py")
+def test_grid_search_example(script):
+    out, folder, plots = words_and_plots(script)
+    assert folder == "grid_search_plots"
+    assert "2400 examples to train on, 145 of them positive" in out
+    assert out.count("ROC AUC 0.8") == 7, "four of the grid, three with class weights"
+    assert out.count("<- best") == 1
+    recalls = [numbers_after("recall", part)[0] for part in out.split("class_weight")[1:]]
+    assert recalls[1] == max(recalls) > recalls[0], "balanced class weights find most of the rare class"
+    assert out.count("lowest validation loss") == 2
+    assert plots == {"learning_curves.png"}
+
+
+@runs("examples/breast_cancer.py")
+def test_breast_cancer_example(script):
+    out, folder, plots = words_and_plots(script)
+    assert folder == "breast_cancer_plots"
     for part in (
         "0.linear",
         "against torch.autograd",
@@ -77,8 +117,10 @@ def test_breast_cancer_example(tmp_path):
     assert plots == {"loss.png", "confusion_matrix.png", "roc.png"}
 
 
-def test_linear_regression_example(tmp_path):
-    out, plots = example("linear_regression", tmp_path)
+@runs("examples/linear_regression.py")
+def test_linear_regression_example(script):
+    out, folder, plots = words_and_plots(script)
+    assert folder == "linear_regression_plots"
     assert "Linear(1): 7 parameters" in out
     assert out.count("loss ") == 10, "a loss for each epoch"
     assert all(
@@ -114,8 +156,10 @@ SEED_002 = [
 ]
 
 
-def test_logistic_regression_example(tmp_path):
-    out, plots = example("logistic_regression", tmp_path)
+@runs("examples/logistic_regression.py")
+def test_logistic_regression_example(script):
+    out, folder, plots = words_and_plots(script)
+    assert folder == "logistic_regression_plots"
     assert "400 samples, the first (-2, 0), 80 batches" in out
     assert numbers_after("losses", out.split("weight")[0]) == pytest.approx(SEED_002, abs=1.01e-6)
     assert "weight 4.4306, bias 0.2428" in out
@@ -125,8 +169,10 @@ def test_logistic_regression_example(tmp_path):
     assert plots == {"one_feature.png", "loss.png", "roc.png"}
 
 
-def test_step_by_step_example(tmp_path):
-    out, plots = example("step_by_step", tmp_path)
+@runs("examples/step_by_step.py")
+def test_step_by_step_example(script):
+    out, folder, plots = words_and_plots(script)
+    assert folder == "step_by_step_plots"
     assert numbers_after("'0.W':", out) == pytest.approx([0.5406, 0.5869], abs=5e-5)
     assert numbers_after("'0.B':", out) == pytest.approx([-0.1657], abs=5e-5)
     assert "going on from step-000000300.safetensors" in out
@@ -140,17 +186,6 @@ def test_step_by_step_example(tmp_path):
     assert plots == {"loss.png", "boundary.png", "confusion_matrix.png", "thresholds.png"}
 
 
-def test_grid_search_example(tmp_path):
-    out, plots = example("grid_search", tmp_path)
-    assert "2400 examples to train on, 145 of them positive" in out
-    assert out.count("ROC AUC 0.8") == 7, "four of the grid, three with class weights"
-    assert out.count("<- best") == 1
-    recalls = [numbers_after("recall", part)[0] for part in out.split("class_weight")[1:]]
-    assert recalls[1] == max(recalls) > recalls[0], "balanced class weights find most of the rare class"
-    assert out.count("lowest validation loss") == 2
-    assert plots == {"learning_curves.png"}
-
-
 def test_the_dummy_predictions_of_the_third_document():
     """Right order 0.1643; the wrong order, which gave 15 there, is refused."""
     labels, predictions = torch.tensor([1.0, 0.0]), torch.tensor([0.9, 0.2])
@@ -159,17 +194,41 @@ def test_the_dummy_predictions_of_the_third_document():
         lincoln.metrics.log_loss(predictions, labels)
 
 
-@pytest.mark.parametrize("name", ["notebook_network", "loaders"])
-def test_benchmarks_run(tmp_path, name):
-    out = python(str(ROOT / "benchmarks" / f"{name}.py"), "--quick", cwd=tmp_path)
-    assert "lincoln" in out
-    assert "faster than" in out
-    assert json.loads(python(str(ROOT / "benchmarks" / f"{name}.py"), "--quick", "--json", cwd=tmp_path))["rows"]
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.parametrize("name", ["linear_regression", "logistic_regression", "step_by_step"])
+def test_examples_are_short(name):
+    assert len((ROOT / "examples" / f"{name}.py").read_text().splitlines()) < 100
 
 
-def test_the_benchmark_of_the_estimators_runs(tmp_path):
-    out = python(str(ROOT / "benchmarks" / "estimators.py"), "--quick", "--no-skorch", cwd=tmp_path)
+def check_benchmark(script, name, monkeypatch, capsys):
+    """Text and JSON; the JSON that goes to stdout alone is of the same numbers, not measured again."""
+    printed, folder = script
+    assert "lincoln" in printed
+    assert "faster than" in printed
+    assert [path.name for path in folder.iterdir()] == ["result.json"], "no other files"
+    result = json.loads((folder / "result.json").read_text())
+    assert result["rows"]
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    monkeypatch.setattr(torch, "set_num_threads", lambda number: None)
+    monkeypatch.setattr(sys, "argv", [name, "--quick", "--json"])
+    module = importlib.import_module(name)
+    monkeypatch.setattr(module, "benchmark", lambda *arguments: result)
+    module.main()
+    assert json.loads(capsys.readouterr().out) == result
+
+
+@runs("benchmarks/notebook_network.py", "--quick", "--json", "result.json")
+def test_the_benchmark_of_the_notebooks_network_runs(script, monkeypatch, capsys):
+    check_benchmark(script, "notebook_network", monkeypatch, capsys)
+
+
+@runs("benchmarks/loaders.py", "--quick", "--json", "result.json")
+def test_the_benchmark_of_the_loaders_runs(script, monkeypatch, capsys):
+    check_benchmark(script, "loaders", monkeypatch, capsys)
+
+
+@runs("benchmarks/estimators.py", "--quick", "--no-skorch")
+def test_the_benchmark_of_the_estimators_runs(script):
+    out, _ = script
     rows = [line.split() for line in out.splitlines() if line.startswith(("breast_cancer", "digits"))]
     assert len(rows) == 12
     assert all(row[-1] == row[-2] for row in rows), "both libraries train the same network"
