@@ -6,7 +6,7 @@ import pickle
 import pytest
 import torch
 from cases import LAYERS, LayerCase, every_layer
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lincoln as lnc
@@ -24,21 +24,36 @@ def pair(case: LayerCase, dtype=torch.float64, device="cpu"):
     return case.make(), case.example(dtype=dtype, device=device)
 
 
-@every_layer
-@given(
+any_input = given(
     sizes=st.lists(st.integers(1, 6), min_size=1, max_size=3),
     features=st.integers(1, 7),
     seed=st.integers(0, 10**6),
     scale=st.sampled_from([0.01, 1.0, 30.0]),
     dtype=st.sampled_from([torch.float64, torch.float32]),
 )
-def test_gradients_are_autograds(case, sizes, features, seed, scale, dtype):
+
+
+def check(case, sizes, features, seed, scale, dtype):
     torch.manual_seed(seed)
     if dtype == torch.float32:
         scale = min(scale, 1.0)  # where a sigmoid rounds to 1, its float32 gradient is 0 and the true one is not
     x = case.example((*sizes, features)) * scale
     report = lnc.check_gradients(case.make(), x, dtype=dtype)
     assert report, report
+
+
+@every_layer
+@any_input
+def test_gradients_are_autograds(case, sizes, features, seed, scale, dtype):
+    check(case, sizes, features, seed, scale, dtype)
+
+
+@pytest.mark.slow
+@every_layer
+@settings(max_examples=1000)
+@any_input
+def test_gradients_are_autograds_at_length(case, sizes, features, seed, scale, dtype):
+    check(case, sizes, features, seed, scale, dtype)
 
 
 @every_layer

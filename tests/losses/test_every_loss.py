@@ -6,27 +6,42 @@ import pickle
 import pytest
 import torch
 from cases import LOSSES, both_reductions, every_loss
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lincoln as lnc
 from lincoln.errors import StateError
 
-
-@every_loss
-@both_reductions
-@given(
+any_batch = given(
     n=st.integers(1, 9),
     seed=st.integers(0, 10**6),
     weighted=st.booleans(),
     dtype=st.sampled_from([torch.float64, torch.float32]),
 )
-def test_gradients_are_autograds(case, reduction, n, seed, weighted, dtype):
+
+
+def check(case, reduction, n, seed, weighted, dtype):
     torch.manual_seed(seed)
     x = torch.randn(n, 5)
     weights = (torch.rand(n) + 0.1,) if weighted else ()
     report = lnc.check_gradients(case.make(reduction=reduction), x, case.targets(n), *weights, dtype=dtype)
     assert report, report
+
+
+@every_loss
+@both_reductions
+@any_batch
+def test_gradients_are_autograds(case, reduction, n, seed, weighted, dtype):
+    check(case, reduction, n, seed, weighted, dtype)
+
+
+@pytest.mark.slow
+@every_loss
+@both_reductions
+@settings(max_examples=1000)
+@any_batch
+def test_gradients_are_autograds_at_length(case, reduction, n, seed, weighted, dtype):
+    check(case, reduction, n, seed, weighted, dtype)
 
 
 @every_loss
