@@ -85,14 +85,14 @@ def compare(name: str, got: Tensor, expected: Tensor, tolerance: float) -> Compa
     if got.numel() == 0:
         return Comparison(name, shape, 0.0, True, (), 0.0, 0.0)
     got, expected = got.detach().double(), expected.detach()
-    error = relative_error(got, expected)
+    error = _relative_error(got, expected)
     worst = tuple(int(index) for index in torch.unravel_index(error.argmax(), error.shape))
     passed = error[worst].item() <= tolerance
     hint = "" if passed else _hint(name, got, expected)
     return Comparison(name, shape, error[worst].item(), passed, worst, got[worst].item(), expected[worst].item(), hint)
 
 
-def relative_error(got: Tensor, expected: Tensor) -> Tensor:
+def _relative_error(got: Tensor, expected: Tensor) -> Tensor:
     """|got - expected| / (|expected| + 0.001 max |expected|) of each element; infinity where only `got` is NaN."""
     size = expected.abs()
     scale = size + 1e-3 * size.max()

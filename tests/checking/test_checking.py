@@ -26,7 +26,7 @@ class Cube(Layer):
 
 
 class Affine(Layer):
-    """y = s x + t, with a mistake of choice."""
+    """y = s x + t, with the mistake given."""
 
     def __init__(self, mistake=""):
         self.mistake = mistake
@@ -131,7 +131,7 @@ def test_a_wrong_loss():
 
 @pytest.mark.parametrize("weighted", [False, True])
 def test_a_wrong_layer_under_a_penalty(weighted):
-    """Autograd sees the penalty too, so only the wrong layer fails alone."""
+    """Autograd includes the penalty, so only the gradients below the wrong layer fail, and only it is blamed."""
     network = Sequential(Dense(3), Sequential(Dense(3, "tanh"), odd=Cube(-3.0)), Dense(1))
     data = [torch.randn(6, 4), torch.ones(6), torch.rand(6)]
     report = lnc.check_gradients(lnc.LogLoss(network, l2=0.5), *data[: 3 if weighted else 2])
@@ -250,7 +250,7 @@ def test_a_wrong_layer_of_layers_is_to_blame():
             return input + self.inner.forward(input)
 
         def _backward(self, output_grad):
-            return self.inner.backward(output_grad)  # forgot the short way
+            return self.inner.backward(output_grad)  # without the gradient of the skip connection
 
     report = lnc.check_gradients(Sequential(Dense(3), Residual(Dense(3, "tanh")), Dense(1)), torch.randn(4, 2))
     assert {label for label, _ in report.culprits} == {"Residual '1'"}
