@@ -105,7 +105,7 @@ def one_of(*choices: str | None) -> Rule:
     return Rule(f"{', '.join(first)} or {last}", chosen)
 
 
-def instance_of(kind: type, expected: str) -> Rule:
+def instance_of(kind: type | tuple[type, ...], expected: str) -> Rule:
     """Return the rule that a setting is an instance of `kind`; `expected` names it with its article, "a Layer"."""
     return Rule(expected, lambda value: value, lambda value: isinstance(value, kind))
 

@@ -1,38 +1,64 @@
-"""How to train, as one value."""
+"""The settings of a training run."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lincoln._util.checks import at_least_one
-from lincoln.errors import ArgumentError
+from lincoln._util.settings import (
+    AT_LEAST_ONE,
+    FLAG,
+    INTEGER,
+    NON_NEGATIVE,
+    Rule,
+    instance_of,
+    one_of,
+    optional,
+    real,
+    unexpected,
+    within,
+)
 from lincoln.schedules import Schedule
+
+_RULES = {
+    **dict.fromkeys(("num_epochs", "train_minibatch_size", "accumulate", "keep_checkpoints", "log_interval"), AT_LEAST_ONE),
+    **dict.fromkeys(("val_minibatch_size", "patience", "checkpoint_interval"), optional(AT_LEAST_ONE)),
+    **dict.fromkeys(("shuffle_minibatches", "restore_best", "measure_training", "replay"), FLAG),
+    "seed": optional(INTEGER),
+    "clip_norm": optional(Rule("a length above 0", real, lambda x: x > 0)),
+    "schedule": optional(instance_of(Schedule, "a lincoln.schedules.Schedule")),
+    "schedule_unit": one_of("step", "epoch"),
+    "min_delta": NON_NEGATIVE,
+    "checkpoint_folder": optional(instance_of((str, os.PathLike), "a path")),
+    "progress": one_of("auto", "lines", None),
+}
 
 
 @dataclass(frozen=True)
 class TrainerConfig:
-    """How to train. Everything is checked when it is made: ArgumentError for what cannot be.
+    """The settings of a training run. Raises ArgumentError for a setting that is out of range.
 
-    - `num_epochs` passes through the training data, in batches of `train_minibatch_size`, shuffled by
-      `shuffle_minibatches`; validation batches of `val_minibatch_size`, by default the training's, never shuffled.
-    - `seed` fixes weights not made yet and the order of batches: a run is repeated bit by bit.
-    - `clip_norm`: a longer gradient is scaled down to this length (all parameters as one vector).
-    - `accumulate`: as many minibatches to a step as this, as if they were one.
-    - `schedule`: a factor on the optimizer's learning rate, counted in `schedule_unit`s from 0.
-    - `patience`: stop after so many epochs in which the watched loss (validation's if there is any) did not fall more than
-      `min_delta` below where it last did; `restore_best` then brings back the weights of the epoch with the lowest.
-    - `checkpoint_folder`: where to save; every `checkpoint_interval` steps, or after each epoch if that is None. The last
-      `keep_checkpoints` are kept, and `best.safetensors`, the epoch with the lowest watched loss.
-    - `measure_training`: measure the metric on the training data too after each epoch, which costs a pass through them.
-    - `progress`: "auto" shows a display on a terminal and a line every `log_interval` epochs elsewhere, "lines" lines
-      everywhere, None nothing.
-    - `replay`: long runs of small networks on the CPU are replayed: from the thirteenth batch of a size on, the tensor
-      operations of forward and backward, written down once, are made again, with the same numbers in less time
-      (`lincoln.engine.replay`). So it is if layers and loss are `recordable`, callbacks `only_looks`, the layers that
-      learn all `Linear`, and the data a Dataset or lincoln's DataLoader; a metric, optimizer or schedule of your own
-      must leave the settings of network and loss alone. False runs every layer's code in every step.
+    - `num_epochs`: passes through the training data, in batches of `train_minibatch_size` examples, in a new order each
+      epoch if `shuffle_minibatches`.
+    - `val_minibatch_size`: examples in a validation batch, by default as in training; never shuffled.
+    - `seed`: fixes the initial weights of layers that are not built yet and the order of batches, so that a run can be
+      repeated bit by bit.
+    - `clip_norm`: scale the gradient (all parameters as one vector) down to this length if it is longer.
+    - `accumulate`: batches for each step; their gradients are combined as if they were one batch.
+    - `schedule`: a factor on the optimizer's learning rate, with `schedule_unit`s ("step" or "epoch") counted from 0.
+    - `patience`: stop after this many epochs in a row without improvement. An improvement is a loss more than `min_delta`
+      below that of the last improvement; the loss is the validation loss if there are validation data, else the training
+      loss. With `restore_best`, the network then ends with the weights of the epoch of lowest loss.
+    - `checkpoint_folder`: where to save checkpoints, every `checkpoint_interval` steps, or after each epoch if that is
+      None. The last `keep_checkpoints` are kept, and best.safetensors of the epoch of lowest loss.
+    - `measure_training`: after each epoch, compute the metric on the training data too, in one more pass through them.
+    - `progress`: "auto" is a display on a terminal, elsewhere a line every `log_interval` epochs; "lines" is always lines;
+      None is nothing.
+    - `replay`: record the tensor operations of a step of a small network and run the recording from then on, which gives
+      the same numbers in less time (`lincoln.engine.replay` says when). A metric, optimizer or schedule of your own must
+      then leave the settings of network and loss alone. False runs the layers in every step.
     """
 
     num_epochs: int = 10
@@ -56,26 +82,8 @@ class TrainerConfig:
     replay: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("num_epochs", "train_minibatch_size", "accumulate", "keep_checkpoints", "log_interval"):
-            at_least_one(name, getattr(self, name))
         if self.val_minibatch_size is None:
-            object.__setattr__(self, "val_minibatch_size", self.train_minibatch_size)
-        for name in ("val_minibatch_size", "patience", "checkpoint_interval"):
-            if getattr(self, name) is not None:
-                at_least_one(name, getattr(self, name))
-        for name, holds, expected in (
-            ("seed", self.seed is None or _is_integer(self.seed), "an integer, or None"),
-            ("clip_norm", self.clip_norm is None or self.clip_norm > 0, "a length above 0, or None"),
-            ("schedule", self.schedule is None or isinstance(self.schedule, Schedule), "a lincoln.schedules.Schedule"),
-            ("schedule_unit", self.schedule_unit in ("step", "epoch"), "'step' or 'epoch'"),
-            ("replay", isinstance(self.replay, bool), "True or False"),
-            ("min_delta", self.min_delta >= 0, "0 or more"),
-            ("checkpoint_interval", not self.checkpoint_interval or self.checkpoint_folder, "a checkpoint_folder with it"),
-            ("progress", self.progress in ("auto", "lines", None), "'auto', 'lines' or None"),
-        ):
-            if not holds:
-                raise ArgumentError(f"TrainerConfig: {name} is {getattr(self, name)!r}; expected {expected}")
-
-
-def _is_integer(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+            vars(self)["val_minibatch_size"] = self.train_minibatch_size
+        within(self, **_RULES)
+        if self.checkpoint_interval and not self.checkpoint_folder:
+            raise unexpected(self, "checkpoint_interval", self.checkpoint_interval, "a checkpoint_folder with it")
