@@ -1,8 +1,8 @@
-"""Every exception of lincoln's own that users can catch."""
+"""The exceptions. Each is a LincolnError and also the built-in exception that fits it."""
 
 
 class LincolnError(Exception):
-    """Base of them all; `message` is the text."""
+    """Base class of all exceptions below; `message` is the text."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -10,32 +10,32 @@ class LincolnError(Exception):
 
 
 class MatchError(LincolnError, ValueError):
-    """Two tensors that belong together differ in shape, dtype or device."""
+    """Raised when two things that belong together differ: tensors in shape, dtype or device, a state and its owner."""
 
 
 class DimensionError(LincolnError, ValueError):
-    """A tensor has the wrong number of dimensions."""
+    """Raised when a tensor has the wrong number of dimensions."""
 
 
 class DataError(LincolnError, ValueError):
-    """Features or targets cannot be learned from: empty, not finite, of unequal length, or outside the classes."""
+    """Raised when features, targets or weights are unusable: empty, not finite, of different lengths, or out of range."""
 
 
 class ArgumentError(LincolnError, ValueError):
-    """An argument is outside what it may be."""
+    """Raised when an argument or a setting has a value that is not allowed."""
 
 
 class StateError(LincolnError, RuntimeError):
-    """A call came too early: backward before forward, step before backward, predict before fit."""
+    """Raised when a call comes too early: backward before forward, step before backward, predict before fit."""
 
 
 class LayerError(LincolnError, RuntimeError):
-    """A layer's own `_forward` or `_backward` failed; the original error is its `__cause__`."""
+    """Raised when a layer's own `_forward` or `_backward` fails; `__cause__` is the original exception."""
 
 
 class CheckpointError(LincolnError, OSError):
-    """A file cannot be written, or is no checkpoint, damaged, or of another version."""
+    """Raised when a file cannot be written or read: it is missing, damaged, no checkpoint, or of an unknown version."""
 
 
 class DivergenceError(LincolnError, ArithmeticError):
-    """The loss or the weights stopped being finite; the network holds the last finite weights."""
+    """Raised when the loss or the weights are no longer finite; the network then holds the last finite weights."""

@@ -1,7 +1,7 @@
-"""Weight initialisers: each fills a tensor in place.
+"""Initialisers: functions that fill a tensor of weights in place.
 
-`W` is (n_input, size), so an example's fan-in is `W.shape[0]`. Any function of one tensor serves; those of `torch.nn.init`
-do too, but they read fan-in from the second dimension: swap their `mode`.
+The weights of a linear layer have shape (n_input, size), so `shape[0]` is the fan-in, the number of inputs. Any function
+of one tensor can be an initialiser. Those of `torch.nn.init` take the second dimension for the fan-in: swap their `mode`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 class Initializer(Protocol):
-    """Anything that fills a tensor in place when called with it."""
+    """A function that fills a tensor in place."""
 
     def __call__(self, weights: Tensor, /) -> object: ...
 
@@ -24,7 +24,7 @@ class Initializer(Protocol):
 
 @dataclass(frozen=True)
 class normal:
-    """W ~ N(0, std^2); std 0.01 is the notebook's."""
+    """W ~ N(0, std^2)."""
 
     std: float = 0.01
 
@@ -44,9 +44,10 @@ class uniform:
 
 @dataclass(frozen=True)
 class glorot:
-    """W ~ U(-b, b), b = sqrt(6 / (n_input + size)): keeps the variance of sigmoid and tanh layers both ways.
+    """W ~ U(-b, b), with b = sqrt(6 / (n_input + size)).
 
-    Glorot and Bengio (2010), equation 16.
+    Keeps the variance of activations and of gradients about constant from layer to layer, for tanh and sigmoid. Glorot and
+    Bengio (2010), equation 16.
     """
 
     def __call__(self, weights: Tensor) -> Tensor:
@@ -56,7 +57,7 @@ class glorot:
 
 @dataclass(frozen=True)
 class he:
-    """W ~ N(0, 2 / n_input): makes up for the half of its input that ReLU throws away.
+    """W ~ N(0, 2 / n_input). The 2 makes up for the half of its inputs that ReLU sets to zero.
 
     He et al. (2015), equation 10.
     """

@@ -1,4 +1,4 @@
-"""What everything that takes data checks first."""
+"""Validation of the data that users pass in: features, targets and weights."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from torch import Tensor
 
 from lincoln.errors import ArgumentError, DataError
 
-_quiet = threading.Lock()  # warnings are the whole process's
-_CHUNK = 2**22  # numbers looked at in one go, so that data larger than memory can be checked
+_quiet = threading.Lock()  # the warning filters belong to the whole process
+_CHUNK = 2**22  # numbers checked at a time, so that a memory map larger than memory can be checked
 
 
 def as_tensor(name: str, data: Any) -> Tensor:
-    """`data` as a tensor, without a copy where there need be none. DataError if it is not numbers."""
+    """Return `data` as a tensor, without a copy if possible. Raises DataError unless it holds real numbers."""
     if isinstance(data, Tensor):
         return data.detach()
     array = np.asarray(data)
@@ -27,20 +27,20 @@ def as_tensor(name: str, data: Any) -> Tensor:
         array = array.astype(array.dtype.newbyteorder("="), order="C", copy=True)
     if array.flags.writeable:
         return torch.from_numpy(array)
-    with _quiet, warnings.catch_warnings():  # torch warns that a memory map, say, is not writable: nobody here writes to it
+    with _quiet, warnings.catch_warnings():  # torch warns of memory that is not writable; nobody writes to it here
         warnings.simplefilter("ignore")
         return torch.from_numpy(array)
 
 
 def to_numpy(tensor: Tensor) -> np.ndarray:
-    """The tensor's numbers as an array; bfloat16, which numpy does not have, as float32."""
+    """Return the tensor as an array on the CPU; bfloat16, which numpy does not have, as float32."""
     tensor = tensor.detach().cpu()
     array: np.ndarray = (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
     return array
 
 
 def check_numbers(name: str, tensor: Tensor) -> None:
-    """DataError for a tensor that is empty or holds NaN or infinity, with the first place of it."""
+    """Raise DataError, with the first place, if the tensor is empty or holds NaN or infinity."""
     if tensor.numel() == 0:
         raise DataError(f"{name}: no data (shape {tuple(tensor.shape)})")
     if not tensor.is_floating_point():
@@ -58,7 +58,7 @@ def check_numbers(name: str, tensor: Tensor) -> None:
 
 
 def same_length(**tensors: Tensor) -> None:
-    """DataError unless all have the same number of examples."""
+    """Raise DataError unless all tensors have the same number of examples."""
     lengths = {name: len(tensor) if tensor.dim() else 0 for name, tensor in tensors.items()}
     if len(set(lengths.values())) > 1:
         found = ", ".join(f"{name} {length}" for name, length in lengths.items())

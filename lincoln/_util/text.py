@@ -1,4 +1,4 @@
-"""Tables as text."""
+"""Tables and sizes as text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def rendered(thing: Any, width: int = 110) -> str:
-    """What rich would print of `thing`, without colours, for `str()` and for files."""
+    """Return what rich prints of `thing`, without colours, at most `width` characters a line."""
     from rich.console import Console
 
     console = Console(file=io.StringIO(), width=width, color_system=None, legacy_windows=False)
@@ -17,7 +17,7 @@ def rendered(thing: Any, width: int = 110) -> str:
 
 
 def bytes_text(count: int) -> str:
-    """A number of bytes for people: 512 B, 5.0 KiB, 2.3 MiB."""
+    """Return a number of bytes in words: 512 B, 5.0 KiB, 2.3 MiB."""
     if count < 1024:
         return f"{count} B"
     size = float(count)
