@@ -24,13 +24,14 @@ def pair(case: LayerCase, dtype=torch.float64, device="cpu"):
     return case.make(), case.example(dtype=dtype, device=device)
 
 
-any_input = given(
-    sizes=st.lists(st.integers(1, 6), min_size=1, max_size=3),
-    features=st.integers(1, 7),
-    seed=st.integers(0, 10**6),
-    scale=st.sampled_from([0.01, 1.0, 30.0]),
-    dtype=st.sampled_from([torch.float64, torch.float32]),
-)
+def inputs_of(*scales):
+    return given(
+        sizes=st.lists(st.integers(1, 6), min_size=1, max_size=3),
+        features=st.integers(1, 7),
+        seed=st.integers(0, 10**6),
+        scale=st.sampled_from(scales),
+        dtype=st.sampled_from([torch.float64, torch.float32]),
+    )
 
 
 def check(case, sizes, features, seed, scale, dtype):
@@ -43,7 +44,7 @@ def check(case, sizes, features, seed, scale, dtype):
 
 
 @every_layer
-@any_input
+@inputs_of(0.01, 1.0, 30.0)
 def test_gradients_are_autograds(case, sizes, features, seed, scale, dtype):
     check(case, sizes, features, seed, scale, dtype)
 
@@ -51,7 +52,7 @@ def test_gradients_are_autograds(case, sizes, features, seed, scale, dtype):
 @pytest.mark.slow
 @every_layer
 @settings(max_examples=1000)
-@any_input
+@inputs_of(0.01, 0.1, 1.0)  # of 30 a tanh of few numbers may round to 1 in each, where its gradient is rounding alone
 def test_gradients_are_autograds_at_length(case, sizes, features, seed, scale, dtype):
     check(case, sizes, features, seed, scale, dtype)
 
