@@ -1,42 +1,47 @@
-"""A network's structure as plain data, and a network from it."""
+"""A network's architecture as plain data, and a network from it."""
 
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from collections.abc import Iterable
 from typing import Any
 
 from lincoln import init, layers
 from lincoln.errors import CheckpointError
-from lincoln.layers import Dense, Layer, Sequential
+from lincoln.layers import Layer
 
 _LAYERS: dict[str, type[Layer]] = {name: getattr(layers, name) for name in layers.__all__}
 
 
-def describe(layer: Layer) -> dict[str, Any]:
-    """The layer's class and constructor arguments, and those of the layers in it, as JSON has them.
+def architecture(layer: Layer) -> dict[str, Any]:
+    """Return the layer's class with its constructor arguments, or with its layers, in a form that JSON can hold.
 
-    Arguments that JSON cannot hold are left out, and named under "left_out": an initialiser that is not lincoln's, say.
+    Arguments that JSON cannot hold, such as an initialiser that is not one of `lincoln.init`, and those that the layer did
+    not keep as attributes are left out, and named under "left_out".
     """
-    if isinstance(layer, Sequential) and not isinstance(layer, Dense):
-        return {"class": type(layer).__name__, "layers": {name: describe(child) for name, child in layer.children()}}
+    described: dict[str, Any] = {"class": type(layer).__name__}
+    if layer.made_of_layers:
+        return described | {"layers": {name: architecture(child) for name, child in layer.settings().items()}}
     arguments, left_out = {}, []
-    for name in inspect.signature(type(layer)).parameters:
+    for name, value in layer.settings().items():
         try:
-            arguments[name] = _encoded(getattr(layer, name))
-        except (TypeError, AttributeError):
+            arguments[name] = _encoded(value)
+        except TypeError:
             left_out.append(name)
-    return {"class": type(layer).__name__, "arguments": arguments} | ({"left_out": left_out} if left_out else {})
+    return described | {"arguments": arguments} | ({"left_out": left_out} if left_out else {})
 
 
 def rebuild(description: dict[str, Any], known: Iterable[type[Layer]] = ()) -> Layer:
-    """A network, not built yet, from what `describe` gave. CheckpointError for a class neither lincoln's nor known."""
+    """Return a network, not built yet, of the architecture that `description` holds.
+
+    `known` are layer classes beside those of `lincoln.layers`. Raises CheckpointError for any other class, and for a class
+    whose constructor does not take the arguments.
+    """
     classes = _LAYERS | {layer.__name__: layer for layer in known}
     name = description["class"]
     if name not in classes:
         raise CheckpointError(
-            f"the network has a layer of class {name}, which is not one of lincoln's: give it with layers=[{name}]"
+            f"the network has a layer of class {name}, which is not in lincoln.layers: give it with layers=[{name}]"
         )
     if "layers" in description:
         return classes[name](**{child: rebuild(part, known) for child, part in description["layers"].items()})
@@ -47,19 +52,29 @@ def rebuild(description: dict[str, Any], known: Iterable[type[Layer]] = ()) -> L
         raise CheckpointError(f"{name} cannot be made from {arguments}: {error}") from error
 
 
+def outline(description: dict[str, Any]) -> str:
+    """Return an architecture in one line, for error messages."""
+    if "layers" in description:
+        return f"{description['class']}({', '.join(outline(part) for part in description['layers'].values())})"
+    arguments = (f"{name}={value!r}" for name, value in description["arguments"].items() if value is not None)
+    return f"{description['class']}({', '.join(arguments)})"
+
+
 def _encoded(value: Any) -> Any:
+    """Return a constructor argument as JSON can hold it. Raises TypeError if it cannot."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, list | tuple):
         return {"list": [_encoded(part) for part in value]}
     if isinstance(value, Layer):
-        return {"layer": describe(value)}
+        return {"layer": architecture(value)}
     if dataclasses.is_dataclass(value) and getattr(init, type(value).__name__, None) is type(value):
         return {"init": type(value).__name__, "arguments": dataclasses.asdict(value)}  # type: ignore[arg-type]
     raise TypeError(f"{value!r} has no JSON form")
 
 
 def _decoded(value: Any, known: Iterable[type[Layer]]) -> Any:
+    """Return the constructor argument that `_encoded` turned into `value`."""
     if not isinstance(value, dict):
         return value
     if "list" in value:
