@@ -50,8 +50,8 @@ class Tree(Generic[L]):
             layer.path = path
 
     def settings(self) -> dict[str, Any]:
-        """Return the constructor's arguments by name; AttributeError if one was not kept as an attribute of its name."""
-        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+        """Return the constructor's arguments by name; `inspect.Parameter.empty` for one not kept as an attribute."""
+        return {name: getattr(self, name, inspect.Parameter.empty) for name in inspect.signature(type(self)).parameters}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(self._arguments())})"
