@@ -65,9 +65,6 @@ def network(*layers):
     return net
 
 
-# ---- The same numbers
-
-
 @pytest.mark.parametrize("case", LOSSES, ids=lambda case: case.name)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("weighted", [False, True])
@@ -119,9 +116,6 @@ def test_estimators_replay(monkeypatch):
     with pytest.warns(match="Maximum iterations"):
         MLPClassifier((5,), max_iter=EPOCHS, batch_size=BATCH).fit(X.numpy(), Y.numpy())
     assert len(times) == 80 - 11 + 40 - 11  # the first of each size are those that are compared with the layers
-
-
-# ---- Only where nobody could tell the difference
 
 
 class Own(ReLU):
@@ -218,9 +212,6 @@ def test_a_run_leaves_no_recording_behind():
     assert all(kept() is None for kept in found)
     expected, _ = loss.evaluate(X[:7], Y[:7])
     torch.testing.assert_close(trainer.train_step(X[:7], Y[:7]), expected)  # the layers run, whatever the batch is like
-
-
-# ---- What moves, and what is not as it says
 
 
 @pytest.mark.parametrize("move", [lambda net: net[0].flatten(), lambda net: net.to("cpu")], ids=["flatten", "to"])
