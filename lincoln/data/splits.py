@@ -1,0 +1,47 @@
+"""Datasets split at random."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Generator
+
+from lincoln.data.dataset import Dataset
+from lincoln.errors import ArgumentError
+
+
+def random_split(
+    dataset: Dataset, lengths: Sequence[int] | Sequence[float], generator: Generator | None = None
+) -> list[Dataset]:
+    """Split the dataset at random into parts of these `lengths`, or of these fractions of it, which sum to 1.
+
+    The examples that rounding leaves over go to the first parts, one each. Raises ArgumentError if the lengths do not sum
+    to the number of examples, or the fractions to 1. Source: `torch.utils.data.random_split`.
+    """
+    n = len(dataset)
+    sizes = [int(length) for length in lengths]
+    if any(isinstance(length, float) for length in lengths):
+        if abs(sum(lengths) - 1) > 1e-6 or min(lengths) < 0:
+            raise ArgumentError(f"random_split: fractions {list(lengths)} do not sum to 1")
+        sizes = [int(n * fraction + 1e-9) for fraction in lengths]
+        for index in range(n - sum(sizes)):
+            sizes[index % len(sizes)] += 1
+    if sum(sizes) != n or min(sizes) < 0:
+        raise ArgumentError(f"random_split: lengths {list(lengths)} do not sum to the dataset's {n}")
+    order = torch.randperm(n, generator=generator)
+    return [Dataset(*dataset[part.to(dataset.tensors[0].device)]) for part in torch.split(order, sizes)]
+
+
+def train_test_split(dataset: Dataset, test_size: float = 0.2, generator: Generator | None = None) -> list[Dataset]:
+    """Split the dataset at random into [training, test]; the test part is the fraction `test_size` of it, rounded up.
+
+    Raises ArgumentError if a part would be empty.
+    """
+    n_test = math.ceil(len(dataset) * test_size - 1e-9)
+    if not 0 < test_size < 1 or not 0 < n_test < len(dataset):
+        raise ArgumentError(
+            f"train_test_split: test_size is {test_size!r} of {len(dataset)} examples; both parts need some"
+        )
+    return random_split(dataset, [len(dataset) - n_test, n_test], generator)
