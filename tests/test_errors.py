@@ -180,7 +180,12 @@ LAYERS = [
         "left NaN in W: it must fill the tensor it is given, in place",
     ),
     *[
-        (f"Dropout({rate!r})", partial(Dropout, rate), ArgumentError, "expected 0 or more and below 1")
+        (
+            f"Dropout({rate!r})",
+            partial(Dropout, rate),
+            ArgumentError,
+            "Dropout: rate is .*; expected a number of at least 0 and below 1",
+        )
         for rate in (-0.1, 1.0, 2, True, nan)
     ],
     ("a layer used twice", used_twice, ArgumentError, "the same Linear stands at '0' and '1.1'"),
@@ -432,11 +437,16 @@ LOSSES = [
         "unknown reduction",
         lambda: lnc.MSE(Dense(1), reduction="none"),
         ArgumentError,
-        "reduction is 'none', expected 'sum' or 'mean'",
+        "reduction is 'none'; expected 'sum' or 'mean'",
     ),
     ("a network of torch's", lambda: lnc.MSE(torch.nn.Linear(1, 1)), ArgumentError, "expected a Layer"),
     *[
-        (f"l2={l2}", lambda l2=l2: lnc.MSE(Dense(1), l2=l2), ArgumentError, "MSE: l2 is .* expected 0 or more")
+        (
+            f"l2={l2}",
+            lambda l2=l2: lnc.MSE(Dense(1), l2=l2),
+            ArgumentError,
+            "MSE: l2 is .*; expected a finite number of at least 0",
+        )
         for l2 in (-1, nan, inf)
     ],
 ]

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lincoln.errors import ArgumentError, DataError
+from lincoln.errors import DataError
 
 _quiet = threading.Lock()  # the warning filters belong to the whole process
 _CHUNK = 2**22  # numbers checked at a time, so that a memory map larger than memory can be checked
@@ -63,10 +63,3 @@ def same_length(**tensors: Tensor) -> None:
     if len(set(lengths.values())) > 1:
         found = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise DataError(f"different numbers of examples: {found}; each example needs one of each")
-
-
-def at_least_one(name: str, value: Any) -> int:
-    """`value` as an int. ArgumentError unless it is an integer of at least 1."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ArgumentError(f"{name} is {value!r}; expected an integer of at least 1")
-    return int(value)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from lincoln._util.marks import recordable
-from lincoln.errors import ArgumentError
+from lincoln._util.settings import FRACTION_BELOW_ONE, within
 from lincoln.layers.layer import Layer
 
 
@@ -20,9 +20,8 @@ class Dropout(Layer):
     backward_formula = "dx = m dy"
 
     def __init__(self, rate: float = 0.5) -> None:
-        if isinstance(rate, bool) or not 0 <= rate < 1:
-            raise ArgumentError(f"Dropout: rate is {rate!r}; expected 0 or more and below 1, the share that is dropped")
         self.rate = rate
+        within(self, rate=FRACTION_BELOW_ONE)
 
     def _forward(self, input: Tensor) -> Tensor:
         if not self.training:

@@ -9,10 +9,12 @@ from torch import Tensor
 
 from lincoln import init as initializers
 from lincoln import ops
-from lincoln._util.checks import at_least_one
 from lincoln._util.marks import recordable
+from lincoln._util.settings import AT_LEAST_ONE, Rule, optional, within
 from lincoln.errors import ArgumentError, DimensionError, MatchError
 from lincoln.layers.layer import Layer
+
+_INIT = optional(Rule("a function that fills a tensor, such as init.normal(std=0.01)", lambda value: value, callable))
 
 
 @recordable
@@ -34,13 +36,10 @@ class Linear(Layer):
     suggested_init: initializers.Initializer = initializers.glorot()
 
     def __init__(self, size: int, bias: bool = True, init: initializers.Initializer | None = None) -> None:
-        if init is not None and not callable(init):
-            raise ArgumentError(
-                f"Linear: init is {init!r}; expected a function that fills a tensor, such as init.normal(std=0.01)"
-            )
-        self.size = at_least_one("Linear: size", size)
+        self.size = size
         self.bias = bias
         self.init = init
+        within(self, size=AT_LEAST_ONE, init=_INIT)
 
     def build(self, input: Tensor) -> dict[str, Tensor]:
         W = input.new_full((input.shape[-1], self.size), torch.nan)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from lincoln._util.settings import FINITE_NON_NEGATIVE, instance_of, one_of, within
 from lincoln.errors import ArgumentError, DimensionError, LincolnError, StateError
 from lincoln.layers import Layer, Pass, evaluating, run_back
 from lincoln.losses.base import Formulas
@@ -43,16 +43,10 @@ class Loss(Formulas):
         check_targets: bool = True,
         l2: float = 0.0,
     ) -> None:
-        name = type(self).__name__
-        if not isinstance(network, Layer):
-            raise ArgumentError(f"{name}: network is {network!r}, expected a Layer")
-        if reduction not in (None, "sum", "mean"):
-            raise ArgumentError(f"{name}: reduction is {reduction!r}, expected 'sum' or 'mean'")
-        if not 0 <= l2 < math.inf:
-            raise ArgumentError(f"{name}: l2 is {l2!r}, expected 0 or more")
         self.network = network
         self.l2 = l2
-        self.reduction = reduction or type(self).reduction
+        self.reduction = type(self).reduction if reduction is None else reduction
+        within(self, network=instance_of(Layer, "a Layer"), reduction=one_of("sum", "mean"), l2=FINITE_NON_NEGATIVE)
         self.from_logits = from_logits
         self.check_targets = check_targets
         network.name_layers()

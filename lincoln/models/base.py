@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lincoln._util.checks import as_tensor, at_least_one, check_numbers, same_length, to_numpy
+from lincoln._util.checks import as_tensor, check_numbers, same_length, to_numpy
+from lincoln._util.settings import AT_LEAST_ONE, setting
 from lincoln._util.tensors import chosen_device
 from lincoln.callbacks import Callback
 from lincoln.callbacks.display import LinePrinter, ProgressDisplay, on_terminal
@@ -77,8 +78,8 @@ class Model(ABC):
         Raises DataError, MatchError or ArgumentError for data or arguments that cannot be used, and leaves the weights as
         they were; raises DivergenceError if the loss stops being finite, with the weights of the last finite epoch.
         """
-        at_least_one("epochs", epochs)
-        at_least_one("batch_size", batch_size)
+        epochs = setting(self, "epochs", epochs, AT_LEAST_ONE)
+        batch_size = setting(self, "batch_size", batch_size, AT_LEAST_ONE)
         x = self._features(features)
         encoding = self._encoding_for(labels).continuing(self._encoding)
         data = _dataset(x, encoding.encode(labels))
@@ -168,7 +169,7 @@ def _dataset(x: Tensor, y: Tensor) -> Dataset:
 def _displays(print_every: int | None, progress: bool | None, measured: Callable[[], float]) -> list[Callback]:
     displays: list[Callback] = []
     if print_every:
-        displays.append(LinePrinter(at_least_one("print_every", print_every), measured))
+        displays.append(LinePrinter(setting("fit", "print_every", print_every, AT_LEAST_ONE), measured))
     if progress is not False and on_terminal():
         displays.append(ProgressDisplay())
     return displays
