@@ -1,4 +1,4 @@
-"""What a network is made of: layers, shapes, parameters, memory, and the formula of each backward pass."""
+"""Summary of a network: layers, shapes, parameters, memory, and the formula of each backward pass."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Size, Tensor
 
 from lincoln._util.text import bytes_text, rendered
 from lincoln.errors import ArgumentError
-from lincoln.layers import Layer, Sequential
+from lincoln.layers import Layer
 from lincoln.training.random import seeded
 
 if TYPE_CHECKING:
@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LayerSummary:
-    """One layer. `saved_bytes` is what it alone keeps for backward: memory that an earlier layer, or a parameter,
-    holds already is not counted again."""
+    """One layer of a network.
+
+    `saved_bytes` is the memory that this layer alone keeps for its backward; memory of a parameter, or that an earlier
+    layer keeps too, is not counted again.
+    """
 
     path: str
     layer: str
@@ -35,7 +38,7 @@ class LayerSummary:
 
 @dataclass(frozen=True)
 class Summary:
-    """A network, layer by layer; prints as a table."""
+    """A network, layer by layer, for an input of `input_shape`; prints as a table."""
 
     network: str
     input_shape: tuple[int, ...]
@@ -44,14 +47,16 @@ class Summary:
 
     @property
     def parameters(self) -> int:
+        """Number of parameters, each entry of a tensor counted."""
         return sum(layer.parameters for layer in self.layers)
 
     @property
     def saved_bytes(self) -> int:
-        """Memory kept between forward and backward."""
+        """Memory kept between forward and backward, in bytes."""
         return sum(layer.saved_bytes for layer in self.layers)
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the summary as plain data, the totals included."""
         return asdict(self) | {"parameters": self.parameters, "saved_bytes": self.saved_bytes}
 
     def __rich__(self) -> Table:
@@ -80,9 +85,10 @@ class Summary:
 
 
 def summary(network: Layer, input_shape: Sequence[int]) -> Summary:
-    """What `network` makes of an input of `input_shape`, the number of examples first: `summary(network, (128, 30))`.
+    """Return the layers, shapes, parameters and memory of `network` for an input of `input_shape`, such as (128, 30).
 
-    Everything happens on a copy, with an input of zeros: a network not built yet stays so.
+    The first size is the number of examples. A copy of the network runs on zeros, so a network that has seen no input stays
+    unbuilt. Raises ArgumentError for anything but a Layer and a shape, and the layer's own error if the shape does not fit.
     """
     if not isinstance(network, Layer):
         raise ArgumentError(f"summary: {network!r} is not a Layer")
@@ -92,18 +98,24 @@ def summary(network: Layer, input_shape: Sequence[int]) -> Summary:
     with seeded(0), torch.inference_mode(False):
         subject = copy.deepcopy(network).train()
         device, dtype = subject.where
-        dtype = dtype or torch.get_default_dtype()
-        outputs: list[tuple[Layer, Size]] = []
-        for _, layer in subject.named_layers():
-            if not isinstance(layer, Sequential):
-                layer.observe(lambda layer, _, output: outputs.append((layer, output.shape)))
-        input = torch.zeros(shape, device=device, dtype=dtype)
-        subject(input)
+        input = torch.zeros(shape, device=device, dtype=dtype or torch.get_default_dtype())
+        outputs = _outputs(subject, input)
         rows = list(_rows(outputs, input))
-    return Summary(type(network).__name__, shape, str(dtype).removeprefix("torch."), rows)
+    return Summary(type(network).__name__, shape, str(input.dtype).removeprefix("torch."), rows)
+
+
+def _outputs(network: Layer, input: Tensor) -> list[tuple[Layer, Size]]:
+    """Run the network, and return the layers that compute, in the order they end, with the shapes of their outputs."""
+    outputs: list[tuple[Layer, Size]] = []
+    for _, layer in network.named_layers():
+        if next(layer.leaves()) is layer:
+            layer.observe(lambda layer, _, output: outputs.append((layer, output.shape)))
+    network(input)
+    return outputs
 
 
 def _rows(outputs: list[tuple[Layer, Size]], input: Tensor) -> Iterator[LayerSummary]:
+    """Yield a row for each layer. Memory of the input and of all parameters is not counted as saved."""
     counted = {input.untyped_storage().data_ptr()}
     for layer, _ in outputs:
         counted |= {tensor.untyped_storage().data_ptr() for tensor, _ in layer.own.values()}
@@ -119,6 +131,7 @@ def _rows(outputs: list[tuple[Layer, Size]], input: Tensor) -> Iterator[LayerSum
 
 
 def _tensors(saved: Any) -> Iterator[Tensor]:
+    """Yield the tensors in what a layer has saved."""
     if isinstance(saved, Tensor):
         yield saved
     elif isinstance(saved, dict):

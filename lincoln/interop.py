@@ -1,4 +1,4 @@
-"""Networks from PyTorch, and networks for PyTorch."""
+"""Networks converted from `torch.nn` modules, and to them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from lincoln.layers import Dense, Dropout, Identity, Layer, Linear, ReLU, Sequen
 
 _PLAIN: dict[type[nn.Module], type[Layer]] = {nn.Sigmoid: Sigmoid, nn.Tanh: Tanh, nn.ReLU: ReLU, nn.Identity: Identity}
 _PLAIN_BACK = {layer: module for module, layer in _PLAIN.items()}
+_FROM = ", ".join(sorted(kind.__name__ for kind in (nn.Dropout, nn.Linear, nn.Sequential, nn.Softmax, *_PLAIN)))
+_TO = ", ".join(sorted(kind.__name__ for kind in (Dense, Dropout, Linear, Sequential, Softmax, *_PLAIN_BACK)))
 
 
 def from_torch(module: nn.Module) -> Layer:
-    """The lincoln network that computes what `module` does: W = weight^T (i, o), B = bias as (1, o).
+    """Return the network that computes what `module` does, with W = weight^T (i, o) and B = bias (1, o).
 
     Converts Linear, Sigmoid, Tanh, ReLU, Softmax over the last dimension, Dropout, Identity, and Sequential with its
-    names, at any depth. Parameters are copied, with their dtype and device, and each layer is in the mode (train or eval)
-    of its module; `requires_grad` is not carried over. ArgumentError, naming the place, for what has no counterpart, for
-    hooks and for tied weights.
+    names, at any depth. Parameters are copied, with their dtype and device, and each layer gets the mode (training or
+    evaluation) of its module; `requires_grad` is not carried over. Raises ArgumentError, which names the module, for any
+    other module, for forward hooks and for tied weights.
     """
     if not isinstance(module, nn.Module):
         hint = "; it is a lincoln network already" if isinstance(module, Layer) else ""
@@ -32,42 +34,37 @@ def from_torch(module: nn.Module) -> Layer:
 
 
 def to_torch(network: Layer) -> nn.Module:
-    """The `torch.nn` module that computes what `network` does, for autograd to train: weight = W^T (o, i), bias = B (o,).
+    """Return the `torch.nn` module that computes what `network` does, with weight = W^T (o, i) and bias = B (o,).
 
-    Converts what `from_torch` does, and `Dense`, to `nn.Sequential(linear=..., activation=...)`; copies what it copies.
-    StateError for a network that has seen no input yet, ArgumentError, naming the place, for a layer that torch has not.
+    Converts the layers that `from_torch` makes, and Dense, to `nn.Sequential(linear=..., activation=...)`. Parameters are
+    copied, with their dtype and device, and autograd can train them. Raises StateError for a network that has seen no
+    input yet, ArgumentError, which names the layer, for any other layer.
     """
     if not isinstance(network, Layer):
         hint = "; it is a torch module already" if isinstance(network, nn.Module) else ""
         raise ArgumentError(f"to_torch: network is {network!r}, expected a lincoln Layer{hint}")
-    with torch.inference_mode(False):  # a parameter made in inference mode could not be trained
+    with torch.inference_mode(False):  # autograd cannot train a parameter that was made in inference mode
         return _module(network, "")
 
 
-# ---- From torch
-
-
 def _layer(module: nn.Module, path: str) -> Layer:
+    """Return the layer for one module, built and in the module's mode."""
     if isinstance(module, nn.LazyLinear):
         raise _refusal("from_torch", module, path, "has no weights yet: run module(features) once, then convert")
-    if module._forward_hooks or module._forward_pre_hooks:
+    if module._forward_hooks or module._forward_pre_hooks:  # torch has no public way to ask for hooks
         raise _refusal("from_torch", module, path, "has forward hooks, which lincoln cannot run: remove them first")
     if isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward:
         layer = _sequential(module, path)
     elif type(module) is nn.Linear:
         layer = _linear(module)
     elif type(module) is nn.Softmax:
-        if module.dim != -1:
-            why = f"is over dimension {module.dim}, lincoln's is over the last"
-            raise _refusal("from_torch", module, path, f"{why}: where that is the same, write nn.Softmax(dim=-1)")
-        layer = Softmax()
+        layer = _softmax(module, path)
     elif type(module) is nn.Dropout and module.p < 1:
         layer = Dropout(module.p)
     elif type(module) in _PLAIN:
         layer = _PLAIN[type(module)]()
     else:
-        known = ", ".join(sorted(kind.__name__ for kind in (nn.Dropout, nn.Linear, nn.Sequential, nn.Softmax, *_PLAIN)))
-        raise _refusal("from_torch", module, path, f"has no counterpart in lincoln; what can be converted: {known}")
+        raise _refusal("from_torch", module, path, f"has no counterpart in lincoln; what can be converted: {_FROM}")
     if not layer.built:
         layer.register({})
     layer.training = module.training
@@ -75,7 +72,9 @@ def _layer(module: nn.Module, path: str) -> Layer:
 
 
 def _sequential(module: nn.Sequential, path: str) -> Layer:
-    layers = {name: _layer(child, _join(path, name)) for name, child in module._modules.items() if child is not None}
+    # named_children() would leave out a module that stands in two places
+    parts = [(name, part) for name, part in module.named_modules(remove_duplicate=False) if name and "." not in name]
+    layers = {name: _layer(part, _join(path, name)) for name, part in parts}
     return Sequential(**layers) if layers else Identity()
 
 
@@ -88,7 +87,15 @@ def _linear(module: nn.Linear) -> Linear:
     return layer
 
 
+def _softmax(module: nn.Softmax, path: str) -> Softmax:
+    if module.dim != -1:
+        why = f"is over dimension {module.dim}, lincoln's is over the last"
+        raise _refusal("from_torch", module, path, f"{why}: if that is the same, write nn.Softmax(dim=-1)")
+    return Softmax()
+
+
 def _refuse_tied(module: nn.Module) -> None:
+    """Raise ArgumentError if one parameter is in two places."""
     places: dict[int, str] = {}
     for path, parameter in module.named_parameters(remove_duplicate=False):
         if id(parameter) in places:
@@ -99,22 +106,13 @@ def _refuse_tied(module: nn.Module) -> None:
         places[id(parameter)] = path
 
 
-# ---- To torch
-
-
 def _module(layer: Layer, path: str) -> nn.Module:
+    """Return the module for one layer, in the layer's mode."""
     module: nn.Module
-    if isinstance(layer, Sequential) and type(layer)._forward is Sequential._forward:
-        children = OrderedDict((name, _module(child, _join(path, name))) for name, child in layer.children())
-        try:
-            module = nn.Sequential(children)
-        except KeyError as error:
-            raise _refusal("to_torch", layer, path, f"has a layer whose name torch refuses, {error}: rename it") from error
+    if isinstance(layer, Sequential) and next(layer.leaves()) is not layer:  # it only runs its layers in order
+        module = _torch_sequential(layer, path)
     elif type(layer) is Linear:
-        if not layer.built:
-            why = "has no weights yet: run network(features) once, then convert"
-            raise _refusal("to_torch", layer, path, why, StateError)
-        module = _torch_linear(layer)
+        module = _torch_linear(layer, path)
     elif type(layer) is Softmax:
         module = nn.Softmax(dim=-1)
     elif type(layer) is Dropout:
@@ -122,23 +120,30 @@ def _module(layer: Layer, path: str) -> nn.Module:
     elif type(layer) in _PLAIN_BACK:
         module = _PLAIN_BACK[type(layer)]()
     else:
-        known = ", ".join(sorted(kind.__name__ for kind in (Dense, Dropout, Linear, Sequential, Softmax, *_PLAIN_BACK)))
-        raise _refusal("to_torch", layer, path, f"has no counterpart in torch.nn; what can be converted: {known}")
+        raise _refusal("to_torch", layer, path, f"has no counterpart in torch.nn; what can be converted: {_TO}")
     module.training = layer.training
     return module
 
 
-def _torch_linear(layer: Linear) -> nn.Module:
+def _torch_sequential(layer: Sequential, path: str) -> nn.Module:
+    modules = OrderedDict((name, _module(child, _join(path, name))) for name, child in layer.children())
+    try:
+        return nn.Sequential(modules)
+    except KeyError as error:
+        raise _refusal("to_torch", layer, path, f"has a layer whose name torch refuses, {error}: rename it") from error
+
+
+def _torch_linear(layer: Linear, path: str) -> nn.Module:
+    if not layer.built:
+        why = "has no weights yet: run network(features) once, then convert"
+        raise _refusal("to_torch", layer, path, why, StateError)
     W = layer.W
     i, o = W.shape
-    module = nn.Linear(i, o, layer.bias, device="meta", dtype=W.dtype)  # on "meta", where no random numbers are drawn
+    module = nn.Linear(i, o, layer.bias, device="meta", dtype=W.dtype)  # "meta": draws no random numbers
     module.to_empty(device=W.device)
-    state = {"weight": W.t()}
-    module.load_state_dict(state | {"bias": layer.B[0]} if layer.B is not None else state)
+    bias = {} if layer.B is None else {"bias": layer.B[0]}
+    module.load_state_dict({"weight": W.t()} | bias)
     return module
-
-
-# ---- Both
 
 
 def _join(path: str, name: str) -> str:
@@ -148,5 +153,6 @@ def _join(path: str, name: str) -> str:
 def _refusal(
     function: str, layer: nn.Module | Layer, path: str, why: str, kind: type[LincolnError] = ArgumentError
 ) -> LincolnError:
+    """Return the error that says why a module or layer cannot be converted, and where it stands."""
     place = f" '{path}'" if path else ""
     return kind(f"{function}: {type(layer).__name__}{place} {why}")

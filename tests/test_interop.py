@@ -21,7 +21,7 @@ def named(**modules):
 
 
 class MLP(nn.Sequential):
-    """A container of the user's that runs its layers in order, as nn.Sequential does."""
+    """A user class that runs its layers in order, as nn.Sequential does."""
 
     def __init__(self):
         super().__init__(nn.Linear(4, 3), nn.ReLU())
@@ -58,7 +58,7 @@ def test_from_torch_computes_the_same(make, dtype, device):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("case", LAYERS, ids=lambda case: case.name)
 def test_to_torch_computes_the_same(case, dtype, device):
-    """For the layers that torch has; the table may hold others, which are refused by name."""
+    """Skips layers that torch does not have: they are refused by name."""
     network = case.make().to(device, dtype)
     x = torch.randn(case.shape, device=device, dtype=dtype)
     y = network(x)
