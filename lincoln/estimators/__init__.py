@@ -1,4 +1,4 @@
-"""scikit-learn estimators: its multilayer perceptrons, and any network of lincoln's, trained by lincoln's `Trainer`."""
+"""scikit-learn estimators, trained by `Trainer`: its multilayer perceptrons, and any network."""
 
 from lincoln.estimators.mlp import MLPClassifier, MLPRegressor
 from lincoln.estimators.networks import NetworkClassifier, NetworkRegressor

@@ -1,4 +1,4 @@
-"""What an estimator learns from, and batches of it in the order that scikit-learn draws them."""
+"""The examples that an estimator learns from, and batches of them in the order in which scikit-learn draws them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Order = Callable[[int], Tensor]
 
 
 class ShuffledOrder:
-    """A new order of n examples for each epoch: the last one, shuffled by `random` as `sklearn.utils.shuffle` does it."""
+    """A new order of n examples for each epoch: the last one, shuffled by `random` as by `sklearn.utils.shuffle`."""
 
     def __init__(self, random: np.random.RandomState) -> None:
         self.random = random
@@ -34,7 +34,7 @@ class ShuffledOrder:
 
 @dataclass
 class Examples:
-    """Features, an array or a sparse CSR matrix, with targets as the loss wants them, and weights if there are any."""
+    """Features, an array or a sparse CSR matrix, with targets in the form that the loss takes, and perhaps weights."""
 
     X: Any
     targets: Tensor
@@ -47,22 +47,25 @@ class Examples:
         return Examples(self.X[rows], self.targets[rows], None if self.weights is None else self.weights[rows])
 
     def batches(self, size: int, network: Layer, order: Order | None = None) -> DataLoader | SparseBatches:
-        """An epoch of (features, targets and, if there are any, weights), again and again, where the network is."""
+        """Return batches of (features, targets and, if there are any, weights) on the network's device, in its dtype.
+
+        Each iteration is one epoch, in the order that `order` gives, or in that of the examples.
+        """
         others = (self.targets,) if self.weights is None else (self.targets, self.weights)
         if issparse(self.X):
             return SparseBatches(self.X, Dataset(*others), size, network, order)
-        dtype, device = home(network)
+        device, dtype = network.where
         features = as_tensor("X", np.ascontiguousarray(self.X)).to(dtype)
         return DataLoader(Dataset(features, *others), size, order or False, device=device)
 
     def whole(self, size: int, network: Layer) -> Dataset | SparseBatches:
-        """All of them, in order: the form in which a trainer looks at validation data."""
+        """Return all examples, in order, in the form in which a trainer takes validation data."""
         batches = self.batches(size, network)
         return batches.dataset if isinstance(batches, DataLoader) else batches
 
 
 class SparseBatches:
-    """Batches of a sparse matrix and of what belongs to its rows."""
+    """Batches of a sparse matrix and of the tensors that belong to its rows."""
 
     def __init__(self, X: Any, others: Dataset, size: int, network: Layer, order: Order | None = None) -> None:
         self.X = X
@@ -77,28 +80,20 @@ class SparseBatches:
     def __iter__(self) -> Iterator[Batch]:
         n = len(self.others)
         order = torch.arange(n) if self.order is None else self.order(n)
-        _, device = home(self.network)
+        device, _ = self.network.where
         for rows in torch.split(order, self.size):
             others = (part.to(device) for part in self.others[rows])
             yield features_for(self.network, self.X[rows.numpy()]), *others
 
 
 def features_for(network: Layer, X: Any) -> Tensor:
-    """An array or a sparse matrix as the network takes it; sparse only if its first layer is for that."""
-    dtype, device = home(network)
+    """Return an array or a sparse matrix as a tensor on the network's device, in its dtype.
+
+    It is a sparse tensor only if X is sparse, the first layer takes sparse input, and the network is on the CPU.
+    """
+    device, dtype = network.where
     if not issparse(X):
         return as_tensor("X", X).to(device, dtype)
-    if device.type == "cpu" and first_layer(network).takes_sparse:
+    if device is not None and device.type == "cpu" and next(network.leaves()).takes_sparse:
         return csr_tensor(X, dtype)
     return torch.from_numpy(X.toarray()).to(device, dtype)
-
-
-def first_layer(network: Layer) -> Layer:
-    """The layer that the features meet first."""
-    return next(network.leaves())
-
-
-def home(network: Layer) -> tuple[torch.dtype, torch.device]:
-    """The dtype and device of its parameters."""
-    one = next(network.parameters())
-    return one.dtype, one.device

@@ -1,4 +1,4 @@
-"""When a fit ends, by scikit-learn's rule; and what it notes on the way."""
+"""The end of a fit, by scikit-learn's rule, and the curves that a fit records."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SMALLEST_RATE = 1e-6  # an adaptive learning rate is not lowered from here
 
 
 class Curves:
-    """What a fit has seen so far; a fit that goes on, goes on with it."""
+    """The record of a fit, and of the fits that it continues."""
 
     def __init__(self) -> None:
         self.losses: list[float] = []
@@ -29,27 +29,32 @@ class Curves:
         self.best_loss = math.inf
         self.best_score = -math.inf
         self.idle = 0
-        """Epochs in a row that were no better than the best before them, by `tol`."""
+        """Epochs in a row that did not improve on the best before them by `tol`."""
         self.seen = 0
-        """Examples seen, each as often as it was."""
+        """Examples trained on, counted once an epoch."""
         self.best_weights: Weights | None = None
-        """Those with the best score, if a fit was to end with them."""
+        """The weights with the best score, if a fit is to end with them."""
 
     def copy(self) -> Curves:
-        """Another that can grow without this one."""
+        """Return a copy that can grow while this one stays."""
         other = copy(self)
         other.losses, other.scores = list(self.losses), list(self.scores)
         other.validation_losses = list(self.validation_losses)
         return other
+
+    def to(self, device: str) -> None:
+        """Move the best weights to a device."""
+        if self.best_weights is not None:
+            self.best_weights = self.best_weights.to(device)
 
 
 @recordable
 class Convergence(Callback):
     """Stop when for more than `patience` epochs in a row the loss did not fall, or the score not rise, by `tol`.
 
-    With `scored` the validation score is watched, and the weights with the best one are kept. With an `adaptive` learning
-    rate a fit that would stop goes on with a fifth of it, until it is as low as 1e-6. `rate`, the learning rate after so
-    many examples, sets it after each epoch. Losses are averaged over `outputs` where scikit-learn averages theirs.
+    If `scored` the validation score is watched, and the weights with the best one are kept. If `adaptive`, the learning
+    rate is divided by 5 instead, until it is 1e-6 or less. `rate`, the learning rate after so many examples, sets it after
+    each epoch. Reported losses are averaged over `outputs`.
 
     Source: `_fit_stochastic` of scikit-learn's multilayer perceptrons.
     """
@@ -96,7 +101,7 @@ class Convergence(Callback):
             self._give_up(trainer)
 
     def _judge(self, trainer: Trainer) -> None:
-        """Is this epoch better than the best before it?"""
+        """Compare this epoch with the best before it."""
         curves = self.curves
         if self.scored:
             score = curves.scores[-1]
@@ -130,9 +135,9 @@ class Convergence(Callback):
 
 
 class Account(Tally):
-    """The loss as scikit-learn reports it: batches count by their number of examples, whatever these weigh.
+    """The loss as scikit-learn reports it: every example counts once, whatever its weight.
 
-    The penalty apart, it is divided by `outputs`.
+    Without the penalty it is divided by `outputs`.
     """
 
     def __init__(self, loss: Loss, outputs: int) -> None:
@@ -147,5 +152,5 @@ class Account(Tally):
 
 
 def averaged(loss: Any, penalty: Any, outputs: int) -> Any:
-    """(loss - penalty) / outputs + penalty."""
+    """Return (loss - penalty) / outputs + penalty."""
     return loss / outputs + penalty * (1 - 1 / outputs)

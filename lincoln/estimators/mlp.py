@@ -1,4 +1,4 @@
-"""scikit-learn's multilayer perceptrons on lincoln's layers: `MLPClassifier` and `MLPRegressor`."""
+"""scikit-learn's multilayer perceptrons, `MLPClassifier` and `MLPRegressor`, on layers with hand-written gradients."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from typing import Any, ClassVar
 
 from sklearn.utils._param_validation import StrOptions
 
-from lincoln.estimators.base import arguments
+from lincoln.estimators.classifier import ClassifierMethods
 from lincoln.estimators.perceptron import Perceptron
-from lincoln.estimators.targets import ClassifierPart, RegressorPart
+from lincoln.estimators.regressor import RegressorMethods
+from lincoln.estimators.settings import CLASS_CONSTRAINTS
 
 
-class MLPClassifier(ClassifierPart, Perceptron):
-    """scikit-learn's `MLPClassifier`, parameter for parameter and attribute for attribute, on lincoln's layers.
+class MLPClassifier(ClassifierMethods, Perceptron):
+    """scikit-learn's `MLPClassifier`, with all its parameters and attributes, on the layers and the trainer of lincoln.
 
     Minimises the log loss of a sigmoid (two classes, or several labels an example) or softmax output over batches B:
     sum_B w_k l_k / sum_B w_k + alpha / 2 |W|^2 / sum_B w_k, with w_k = 1 without weights. Equal `random_state` gives
@@ -52,7 +53,7 @@ class MLPClassifier(ClassifierPart, Perceptron):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **Perceptron._parameter_constraints,
-        **ClassifierPart._parameter_constraints,
+        **CLASS_CONSTRAINTS,
     }
 
     def __init__(
@@ -89,14 +90,43 @@ class MLPClassifier(ClassifierPart, Perceptron):
         device: Any = None,
         dtype: Any = None,
     ) -> None:
-        self.__dict__.update(arguments(locals()))
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.class_weight = class_weight
+        self.dropout = dropout
+        self.validation_data = validation_data
+        self.callbacks = callbacks
+        self.gradient_clip = gradient_clip
+        self.device = device
+        self.dtype = dtype
 
     def _out_activation(self) -> str:
-        return "softmax" if self._kind == "multiclass" else "logistic"
+        return "softmax" if self._targets.encoding.exclusive else "logistic"
 
 
-class MLPRegressor(RegressorPart, Perceptron):
-    """scikit-learn's `MLPRegressor`, parameter for parameter and attribute for attribute, on lincoln's layers.
+class MLPRegressor(RegressorMethods, Perceptron):
+    """scikit-learn's `MLPRegressor`, with all its parameters and attributes, on the layers and the trainer of lincoln.
 
     `loss` is "squared_error", sum_o (p_o - y_o)^2 / 2 for each example, or "poisson", half the Poisson deviance of
     p = e^z from counts y >= 0. All else is as in `MLPClassifier`; there are no class weights, and `early_stopping` watches
@@ -143,10 +173,36 @@ class MLPRegressor(RegressorPart, Perceptron):
         device: Any = None,
         dtype: Any = None,
     ) -> None:
-        self.__dict__.update(arguments(locals()))
-
-    def _averaged_outputs(self) -> int:
-        return self.n_outputs_ if self.loss == "squared_error" else 1
+        self.loss = loss
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.dropout = dropout
+        self.validation_data = validation_data
+        self.callbacks = callbacks
+        self.gradient_clip = gradient_clip
+        self.device = device
+        self.dtype = dtype
 
     def _out_activation(self) -> str:
         return "exp" if self.loss == "poisson" else "identity"

@@ -4,7 +4,16 @@ from lincoln.models.encoding.base import Encoding
 from lincoln.models.encoding.chosen import class_encoding
 from lincoln.models.encoding.classes import Classes, ClassProbabilities
 from lincoln.models.encoding.indicators import Indicators
-from lincoln.models.encoding.labels import SortedLabels
+from lincoln.models.encoding.labels import ClassNumbers, SortedLabels
 from lincoln.models.encoding.numbers import Numbers
 
-__all__ = ["ClassProbabilities", "Classes", "Encoding", "Indicators", "Numbers", "SortedLabels", "class_encoding"]
+__all__ = [
+    "ClassNumbers",
+    "ClassProbabilities",
+    "Classes",
+    "Encoding",
+    "Indicators",
+    "Numbers",
+    "SortedLabels",
+    "class_encoding",
+]

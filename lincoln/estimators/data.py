@@ -1,0 +1,63 @@
+"""The data of a fit: weights, the part held out for validation, and the size of batches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.random import RandomState
+from sklearn.model_selection import train_test_split
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.validation import _check_sample_weight
+from torch import Tensor
+
+from lincoln._util.checks import as_tensor
+from lincoln.estimators.batches import Examples
+from lincoln.estimators.running import warn
+
+
+def example_weights(X: Any, y: Any, sample_weight: Any, class_weight: Any, incremental: bool) -> Tensor | None:
+    """Return the weight of each example, (n,): its `sample_weight` times its class's; None if all weigh 1.
+
+    Raises ValueError for negative weights, or for "balanced" if `incremental`.
+    """
+    weights = None if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=np.float64)
+    if class_weight is not None:
+        by_class = _weights_by_class(class_weight, y, incremental)
+        weights = by_class if weights is None else weights * by_class
+    if weights is None:
+        return None
+    if weights.min() < 0:
+        raise ValueError("Negative values in sample_weight or class_weight; expected 0 or more")
+    return as_tensor("sample_weight", weights)
+
+
+def _weights_by_class(class_weight: Any, y: Any, incremental: bool) -> np.ndarray:
+    if incremental and class_weight == "balanced":
+        raise ValueError(
+            "class_weight 'balanced' is not supported by partial_fit, which does not see all of the data: use "
+            "compute_class_weight('balanced', classes=classes, y=y) and pass its weights as a dict"
+        )
+    return np.asarray(compute_sample_weight(class_weight, y), dtype=np.float64)
+
+
+def split(examples: Examples, share: float, strata: np.ndarray | None, random: RandomState) -> tuple[Examples, Examples]:
+    """Return the examples to train on and, drawn at random, the `share` of them that is held out."""
+    rows = train_test_split(np.arange(len(examples)), random_state=random, test_size=share, stratify=strata)
+    return examples[rows[0]], examples[rows[1]]
+
+
+def two_or_more(held_out: Examples) -> Examples:
+    """Return the examples held out. Raises ValueError if they are fewer than two."""
+    if len(held_out) < 2:
+        raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
+    return held_out
+
+
+def batch_size(asked: Any, examples: int) -> int:
+    """Return the number of examples in a batch: 200 for "auto", and never more than there are."""
+    if asked == "auto":
+        return min(200, examples)
+    if asked > examples:
+        warn("Got `batch_size` less than 1 or larger than sample size. It is going to be clipped")
+    return int(min(asked, examples))
