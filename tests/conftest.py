@@ -1,4 +1,4 @@
-"""What the tests share: a fixed start for random numbers, and every device that is present."""
+"""Fixtures that all tests share: fixed random numbers, and the devices of this machine."""
 
 import os
 
@@ -32,7 +32,7 @@ def device(request):
 
 @pytest.fixture(scope="session")
 def breast_cancer():
-    """Standardized features and labels, as the notebook has them."""
+    """Return standardized features and labels, as in the notebook."""
     from sklearn.datasets import load_breast_cancer
 
     import lincoln as lnc

@@ -1,4 +1,4 @@
-"""Every message of layers and losses about a mistake: one table, one test. A new message is a new row."""
+"""The error messages of layers and losses: one table, one test. A new message is a new row."""
 
 from functools import partial
 
@@ -31,7 +31,7 @@ def ones(*shape, **more):
 
 
 def built(layer, *shape):
-    """The layer after a forward of an input of this shape."""
+    """Return the layer after one forward of an input of this shape."""
     layer(ones(*shape))
     return layer
 
@@ -41,7 +41,7 @@ def subclass(base, name="Mine", **methods):
 
 
 class Returns(Layer):
-    """y = x, with a gradient that is given."""
+    """y = x, whose backward returns what it was given."""
 
     def __init__(self, returned):
         self.returned = returned
@@ -80,7 +80,7 @@ def step_with(mistake):
 
 
 class SharedInside(Layer):
-    """A composite that holds its first layer twice."""
+    """A composite that holds its first layer in two attributes."""
 
     def __init__(self):
         self.parts = [Linear(3), Linear(1)]
@@ -454,7 +454,7 @@ LOSSES = [
 
 @pytest.mark.parametrize(("call", "error", "text"), [pytest.param(*row, id=name) for name, *row in LAYERS + LOSSES])
 def test_a_mistake_is_explained(call, error, text):
-    """By an error of the right class, whose message is short enough to be read."""
+    """The error has the right class and text, and is short enough to be read."""
     with pytest.raises(error, match=text) as caught:
         call()
     message = str(caught.value)

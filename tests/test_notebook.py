@@ -1,4 +1,4 @@
-"""The notebook that lincoln grows from: its names, its numbers, and the bugs it must not have.
+"""The notebook that lincoln comes from: its names, its numbers, and its bugs, which must not return.
 
 Numbers are those of its checklist rows, 4-01 to 4-39. The notebook's shuffle never shuffled, so its numbers belong to the
 data in their given order: `shuffle=False`.
@@ -198,7 +198,7 @@ def test_accuracy_refuses_other_shapes():  # 4-30
 
 
 def test_the_contract_needs_no_repetition():  # 4-06, 4-07, 4-08
-    """Shape checks and caching are the base class's: a layer that writes two lines has them."""
+    """The base class checks shapes and saves what backward needs, so a layer of two lines does both."""
 
     class Double(Layer):
         def _forward(self, input):

@@ -1,4 +1,4 @@
-"""What importing lincoln costs and shows, and the examples."""
+"""The package from outside: its import and public names, the examples and the benchmarks."""
 
 import importlib
 import json
@@ -24,9 +24,9 @@ def python(*arguments, cwd=ROOT):
 
 @pytest.fixture(scope="module")
 def running(request, tmp_path_factory):
-    """Every script that a chosen test asks for, two at a time in the tests' order, so that the longest had best be first.
+    """Run every script that a selected test asks for, two at a time, in the order of the tests: the longest comes first.
 
-    For each, a future of what it prints and the folder it runs in.
+    Maps each script to a future of its output and the folder that it runs in.
     """
     chosen = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
     with ThreadPoolExecutor(2) as pool:
@@ -44,7 +44,7 @@ def script(request, running):
 
 
 def runs(*script):
-    """Run a script with these arguments in an empty folder; the test's `script` is what it printed, and the folder."""
+    """Give the test a `script`: the output of this script, run with these arguments in an empty folder, and the folder."""
     return pytest.mark.parametrize("script", [script], indirect=True, ids=[script[0]])
 
 
@@ -65,7 +65,7 @@ def test_every_public_thing_is_documented():
 
 
 def words_and_plots(script):
-    """The words that an example prints, and the names of its plots."""
+    """Return what an example printed, the name of its folder of plots, and the names of the plots."""
     printed, folder = script
     out = " ".join(printed.split())
     (plots,) = folder.iterdir()
@@ -74,7 +74,7 @@ def words_and_plots(script):
 
 
 def numbers_after(words, out):
-    """The numbers that follow these words, as far as they go."""
+    """Return the numbers that follow these words, up to the next word."""
     return [
         float(number)
         for number in re.match(r"[\s,:\[\]]*((?:-?[\d.]+[\s,\[\]]*)+)", out.split(words, 1)[1])[1]
@@ -187,7 +187,7 @@ def test_step_by_step_example(script):
 
 
 def test_the_dummy_predictions_of_the_third_document():
-    """Right order 0.1643; the wrong order, which gave 15 there, is refused."""
+    """Labels first give 0.1643; predictions first, which gave 15 in the notebook, are refused."""
     labels, predictions = torch.tensor([1.0, 0.0]), torch.tensor([0.9, 0.2])
     assert lincoln.metrics.log_loss(labels, predictions) == pytest.approx(0.1643, abs=5e-5)
     with pytest.raises(lincoln.errors.DataError):
@@ -200,7 +200,7 @@ def test_examples_are_short(name):
 
 
 def check_benchmark(script, name, monkeypatch, capsys):
-    """Text and JSON; the JSON that goes to stdout alone is of the same numbers, not measured again."""
+    """Check text and JSON. `--json` without a path prints the same numbers; they are not measured twice."""
     printed, folder = script
     assert "lincoln" in printed
     assert "faster than" in printed

@@ -28,7 +28,7 @@ def test_silence_on_request(capsys):
 
 @pytest.mark.parametrize("colour", [True, False])
 def test_display_on_a_terminal(monkeypatch, colour):
-    """In a pseudo-terminal: the display, with colours unless NO_COLOR says otherwise."""
+    """In a pseudo-terminal the display is shown, in colours unless NO_COLOR is set."""
     code = (
         "import torch, lincoln as lnc\n"
         "x = torch.randn(500, 3); y = (x[:, 0] > 0).float()\n"

@@ -7,7 +7,7 @@ from lincoln import Callback, Dataset
 
 
 def test_early_stopping_brings_back_the_best_weights():
-    """Training pulls the weights away from where validation is best."""
+    """The validation targets are the opposite of the training targets, so training makes the validation loss worse."""
     val = Dataset(X.double(), 1 - Y)
     kept = []
 

@@ -1,4 +1,4 @@
-"""The judge itself: it must see every kind of mistake, name it, and leave no trace."""
+"""The gradient check itself: it must see every kind of mistake, name it, and leave no trace."""
 
 import copy
 

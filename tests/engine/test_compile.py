@@ -1,4 +1,4 @@
-"""One training step goes through torch.compile as a single graph."""
+"""A training step is one graph of torch.compile, optimizer included."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""A recording by itself."""
+"""Recordings without a trainer."""
 
 import pytest
 import torch
@@ -26,7 +26,7 @@ def test_it_gives_what_the_function_gives():
         x, y = torch.randn(5, 3), torch.randn(5, 2)
         result = replay(x, y)
         assert torch.equal(result, products(x, y))
-        assert result is replay.result  # the same memory each time
+        assert result is replay.result  # each replay writes into the same memory
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Steps that are replayed: the same numbers, and only where nobody could tell the difference."""
+"""Replayed steps: bit for bit the numbers of the layers, and only where nothing could tell the difference."""
 
 import gc
 import threading
@@ -27,7 +27,7 @@ DATA = Dataset(X, Y)
 
 @lnc.recordable
 class Sizes(Callback):
-    """Which sizes of batch were replayed in the end."""
+    """Keep the sizes of batch that the run replays at its end."""
 
     sizes: frozenset = frozenset()
 
@@ -37,7 +37,7 @@ class Sizes(Callback):
 
 
 def run(loss, data=DATA, *, replay=True, optimizer=lnc.Adam, trainer=Trainer, callbacks=(), config=(), **more):
-    """The losses, the weights in the end, and the sizes of batch that were replayed."""
+    """Train; return the losses, the final weights, and the sizes of batch that were replayed."""
     settings = {"num_epochs": EPOCHS, "train_minibatch_size": BATCH, "seed": 0, "progress": None, "replay": replay}
     seen = Sizes()
     history = trainer(
@@ -47,7 +47,7 @@ def run(loss, data=DATA, *, replay=True, optimizer=lnc.Adam, trainer=Trainer, ca
 
 
 def both(make, data=DATA, **more):
-    """The same run with and without replay, from the same weights. Returns the sizes of batch that were replayed."""
+    """Train with and without replay from the same weights, and compare. Return the sizes of batch that were replayed."""
     results = []
     for replay in (True, False):
         torch.manual_seed(1)
@@ -100,7 +100,7 @@ def test_features_of_more_dimensions():
 
 
 def test_estimators_report_the_penalty_of_each_batch():
-    """With several outputs the loss is averaged without its penalty, which a replay must therefore leave behind."""
+    """With several outputs the estimator averages the loss without its penalty, so a replay must report the penalty too."""
     y = np.stack([X[:, 0], X[:, 1] ** 2], 1)
     settings = {"random_state": 0, "max_iter": EPOCHS, "batch_size": BATCH, "alpha": 1.0, "hidden_layer_sizes": (5,)}
     with pytest.warns(match="Maximum iterations"):
@@ -115,21 +115,21 @@ def test_estimators_replay(monkeypatch):
     monkeypatch.setattr(Recording, "__call__", lambda self, *batch: times.append(1) or replay(self, *batch))
     with pytest.warns(match="Maximum iterations"):
         MLPClassifier((5,), max_iter=EPOCHS, batch_size=BATCH).fit(X.numpy(), Y.numpy())
-    assert len(times) == 80 - 11 + 40 - 11  # the first of each size are those that are compared with the layers
+    assert len(times) == 80 - 11 + 40 - 11  # one of each size is compared with the layers
 
 
 class Own(ReLU):
-    """Not said to be recordable: that is not inherited."""
+    """Not marked recordable; the mark is not inherited."""
 
 
 @lnc.recordable
 class Said(Own):
-    """It says so itself."""
+    """Marked recordable itself."""
 
 
 @lnc.recordable
 class Counts(ReLU):
-    """What it keeps from step to step is a buffer."""
+    """Keeps a buffer from step to step."""
 
     buffers = ("count",)
 
@@ -144,7 +144,7 @@ class OwnLoss(lnc.LogLoss):
 
 @lnc.recordable
 class Quiet(Callback):
-    """It only looks."""
+    """Changes nothing."""
 
 
 class Louder(Quiet):
@@ -211,7 +211,7 @@ def test_a_run_leaves_no_recording_behind():
     assert len(found) == 2
     assert all(kept() is None for kept in found)
     expected, _ = loss.evaluate(X[:7], Y[:7])
-    torch.testing.assert_close(trainer.train_step(X[:7], Y[:7]), expected)  # the layers run, whatever the batch is like
+    torch.testing.assert_close(trainer.train_step(X[:7], Y[:7]), expected)  # after the run the layers compute any batch
 
 
 @pytest.mark.parametrize("move", [lambda net: net[0].flatten(), lambda net: net.to("cpu")], ids=["flatten", "to"])
@@ -233,7 +233,7 @@ def test_parameters_that_move_all_the_time_are_left_alone():
 
 @lnc.recordable
 class Assigns(Linear):
-    """Gives its gradients by assignment, which the vectors take in."""
+    """Assigns its gradients, which are then copied into the flat vector."""
 
     def _backward(self, output_grad):
         self.grad["W"] = self.saved.t() @ output_grad
@@ -248,7 +248,7 @@ def test_gradients_that_are_assigned(config):
 
 @lnc.recordable
 class Doubles(Layer):
-    """y = 2 x, in a way that is given."""
+    """y = 2 x, computed by `way`."""
 
     way = staticmethod(lambda x: 2 * x)
 
@@ -288,7 +288,7 @@ WAYS = {
 
 @pytest.mark.parametrize(("way", "replayed"), WAYS.values(), ids=list(WAYS))
 def test_a_recording_is_proven_before_it_is_used(way, replayed, monkeypatch):
-    """Forward and backward need not fit together for this."""
+    """The ways are not all 2 x; a recording is compared with the layers, not with the formula."""
     monkeypatch.setattr(Doubles, "way", staticmethod(way))
     make = lambda: lnc.LogLoss(network(Doubles(), Linear(3)), l2=0.1)  # noqa: E731
     if replayed is True:

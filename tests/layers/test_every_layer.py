@@ -1,4 +1,4 @@
-"""What holds for every layer of the table."""
+"""Properties of every layer of the table."""
 
 import copy
 import pickle
@@ -37,7 +37,7 @@ def inputs_of(*scales):
 def check(case, sizes, features, seed, scale, dtype):
     torch.manual_seed(seed)
     if dtype == torch.float32:
-        scale = min(scale, 1.0)  # where a sigmoid rounds to 1, its float32 gradient is 0 and the true one is not
+        scale = min(scale, 1.0)  # beyond, a sigmoid rounds to 1 in float32 and its gradient to 0
     x = case.example((*sizes, features)) * scale
     report = lnc.check_gradients(case.make(), x, dtype=dtype)
     assert report, report
@@ -52,7 +52,7 @@ def test_gradients_are_autograds(case, sizes, features, seed, scale, dtype):
 @pytest.mark.slow
 @every_layer
 @settings(max_examples=1000)
-@inputs_of(0.01, 0.1, 1.0)  # of 30 a tanh of few numbers may round to 1 in each, where its gradient is rounding alone
+@inputs_of(0.01, 0.1, 1.0)  # at 30 every output of a small tanh may round to 1: its gradient is then nothing but rounding
 def test_gradients_are_autograds_at_length(case, sizes, features, seed, scale, dtype):
     check(case, sizes, features, seed, scale, dtype)
 
@@ -238,7 +238,7 @@ def test_checkpoint_round_trip(case, tmp_path):
 
 
 def both_ways(layer, outcomes=None):
-    """Return a function that runs the layer forward and back, and writes output and input gradient where they belong."""
+    """Return a function that runs the layer forward and back, and copies output and input gradient into `outcomes`."""
 
     def run(x, output_grad):
         y = layer.forward(x)

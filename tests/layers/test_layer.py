@@ -14,7 +14,7 @@ from lincoln.layers import (
 
 
 def test_no_graph_and_no_autograd_kernel():
-    """Under torch's profiler a training step shows no kernel of a backward that somebody else wrote."""
+    """A profile of a training step shows no backward kernel of torch's and no autograd."""
     network = Sequential(Dense(5, "relu"), Dense(4, "tanh"), Dense(3, "softmax"))
     loss = lnc.CrossEntropy(network)
     optimizer = lnc.Adam(network)
@@ -114,7 +114,7 @@ class Assigns(Linear):
 
 
 def test_an_assigned_gradient_stays_its_owners():
-    """It is copied: neither the caller's tensor nor another parameter's gradient becomes part of the network."""
+    """It is copied: neither the caller's tensor nor another parameter's gradient becomes part of the flat vector."""
     network = Sequential(Assigns(2))
     loss = lnc.MSE(network)
     optimizer = lnc.SGD(network, lr=0.1)

@@ -138,7 +138,7 @@ class Turned(Layer):
 @pytest.mark.parametrize("make", [lambda: Turned(), lambda: Linear(2), lambda: Dense(2)])
 @pytest.mark.parametrize("how", ["copy", "pickle", "state", "assigned, then copied"])
 def test_the_order_of_the_vector_is_the_networks_own(make, how):
-    """An optimizer's memory goes with it: copies train on as the original does."""
+    """The optimizer's state has the vector's order, so a copy of network and optimizer continues as the original does."""
     network = Sequential(make(), Linear(1))
     loss = lnc.MSE(network)
     optimizer = lnc.Adam(network, lr=0.1)

@@ -20,7 +20,7 @@ from lincoln.layers import (
     dtype=st.sampled_from([torch.float64, torch.float32]),
 )
 def test_sparse_inputs_give_what_dense_ones_give(n, i, o, bias, seed, dtype):
-    """Values and gradients; those of the dense input are proven against autograd in the table."""
+    """Values and gradients agree; test_every_layer.py compares those of dense inputs with autograd."""
     torch.manual_seed(seed)
     x = torch.randn(n, i, dtype=dtype) * (torch.rand(n, i) < 0.3)
     layer = SparseLinear(o, bias=bias)

@@ -8,7 +8,7 @@ from lincoln.layers import Dense, Identity, Sequential, Sigmoid
 
 
 def test_log_loss_is_exact_where_probabilities_round():
-    """The notebook's wish: at z = 40 and y = 0 its formula gives loss 20.72 and gradient 0; the truth is 40 and 1."""
+    """At z = 40 and y = 0 the notebook's formula gives loss 20.72 and gradient 0; exact are 40 and 1."""
     loss = lnc.LogLoss(Sequential(Identity(), Sigmoid()))
     for z, value, gradient in (
         (1000.0, 1000.0, 1.0),
@@ -27,7 +27,7 @@ def test_log_loss_of_sure_and_right_predictions_does_not_cancel():
 
 
 def test_log_loss_on_certain_probabilities_is_finite():
-    """On plain probabilities logarithms stop at -100, as torch's BCELoss has it."""
+    """On plain probabilities logarithms stop at -100, as in torch's BCELoss."""
     loss = lnc.LogLoss(Identity())
     p, y = torch.tensor([[1.0], [0.0], [1.0]]), torch.tensor([[0.0], [0.0], [1.0]])
     assert loss(p, y).item() == torch.nn.functional.binary_cross_entropy(p, y, reduction="sum").item() == 100
@@ -37,7 +37,7 @@ def test_log_loss_on_certain_probabilities_is_finite():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.int64, torch.int32, torch.uint8, torch.bool])
 @pytest.mark.parametrize("shape", [(6,), (6, 1)])
 def test_log_loss_takes_labels_of_any_kind(dtype, shape):
-    """(n,) labels broadcast to (n, n) in the notebook, uint8 wrapped around, and bool raised."""
+    """In the notebook (n,) labels broadcast to (n, n), uint8 overflowed, and bool raised an error."""
     loss = lnc.LogLoss(Dense(1))
     x = torch.randn(6, 3)
     y = torch.tensor([0, 1, 1, 0, 1, 0])

@@ -1,4 +1,4 @@
-"""What holds for every loss of the table."""
+"""Properties of every loss of the table."""
 
 import copy
 import pickle
@@ -71,7 +71,7 @@ def test_value_is_torchs(case, reduction, device):
 @every_loss
 @both_reductions
 def test_weights_count_examples(case, reduction):
-    """Weights 2 and 0 do what repeating and leaving out do."""
+    """A weight of 2 equals repeating the example, a weight of 0 leaving it out."""
     loss = case.make(reduction=reduction)
     x, y = torch.randn(4, 5, dtype=torch.float64), case.targets(4)
     weighted = loss(x, y, torch.tensor([2, 0, 1, 1]))
@@ -95,7 +95,7 @@ def test_evaluate_and_predict(case):
     output = loss.network(x)
     torch.testing.assert_close(prediction, loss.link()(output) if loss.from_logits else output)
     loss.network.train()
-    loss.backward()  # the training step under way is not disturbed
+    loss.backward()  # the evaluations between forward and backward have not disturbed the step
 
 
 @every_loss

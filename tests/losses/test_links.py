@@ -1,4 +1,4 @@
-"""What a network may end in."""
+"""Links: the functions that a network may end in."""
 
 import torch
 
@@ -19,7 +19,7 @@ def test_links_are_split_off_at_any_depth():
 
 
 class Steep(Sigmoid):
-    """sigmoid(5 a): a subclass of the link, and another function."""
+    """sigmoid(5 a): a subclass of the link that computes another function."""
 
     def _forward(self, input):
         return super()._forward(5 * input)

@@ -11,7 +11,7 @@ from lincoln import Callback, Dataset
 
 def test_one_seed_repeats_a_run_bit_by_bit():
     class Coins(Callback):
-        """A user's own random numbers, from all three generators."""
+        """Draw from all three generators, as a user's callback may."""
 
         def __init__(self):
             self.seen = []
@@ -32,7 +32,7 @@ def test_one_seed_repeats_a_run_bit_by_bit():
 
 
 def test_validation_with_torchs_loader_leaves_random_numbers_alone():
-    """It draws a number for its workers each time it is run through."""
+    """torch's loader draws a number for its workers in each pass."""
     ends = []
     for val in (None, torch.utils.data.DataLoader(torch.utils.data.TensorDataset(X.double(), Y), batch_size=7)):
         trainer = run(val=val)

@@ -34,7 +34,7 @@ def test_unusable_weights(weights):
 
 
 def test_many_steps_are_packed(monkeypatch):
-    """Losses are kept one by one only up to a number; the sum must not depend on it."""
+    """Losses are packed into one number now and then; the sum must not depend on when."""
     losses = []
     for loose in (4096, 2):
         monkeypatch.setattr("lincoln.training.tally._LOOSE", loose)
