@@ -1,4 +1,4 @@
-"""What a run shows while it trains."""
+"""Displays of a run: the notebook's lines, a line an epoch, and a progress bar."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lincoln._util.marks import recordable
-from lincoln.callbacks import Callback
+from lincoln.callbacks.base import Callback
 from lincoln.training.config import TrainerConfig
+from lincoln.training.state import RunState
 
 if TYPE_CHECKING:
     from rich.console import Group
-
-    from lincoln.trainer import Trainer
 
 _REFRESH = 0.1  # seconds between two looks at a running epoch
 
 
 def shown_by(config: TrainerConfig) -> tuple[Callback, ...]:
-    """What this config wants to be shown: a display on a terminal, lines elsewhere, or nothing."""
+    """Return the displays that a config asks for: a bar on a terminal, lines elsewhere, or nothing."""
     if config.progress is None:
         return ()
     return (ProgressDisplay(),) if config.progress == "auto" and on_terminal() else (EpochLines(config.log_interval),)
 
 
 def on_terminal() -> bool:
+    """Return True if the standard output is a terminal."""
     return sys.stdout.isatty()
 
 
 @recordable
 class LinePrinter(Callback):
-    """The notebook's line every `every` steps: epoch, training loss per example since the last line, and a measure.
+    """Print the notebook's line every `every` steps: epoch, training loss per example since the last line, and a metric.
 
-    `measure` is called for it and gives the metric on the training data; it is noted in the history too.
+    `measure()` returns the metric on the training data; it is noted in the history too.
     """
 
     saved = False
@@ -43,10 +43,10 @@ class LinePrinter(Callback):
         self.every = every
         self.measure = measure
 
-    def train_begin(self, trainer: Trainer) -> None:
+    def train_begin(self, trainer: RunState) -> None:
         self._reported = trainer.tally.read()
 
-    def step_end(self, trainer: Trainer) -> None:
+    def step_end(self, trainer: RunState) -> None:
         if trainer.history.steps % self.every == 0:
             total, examples = trainer.tally.read()
             loss = (total - self._reported[0]) / (examples - self._reported[1])
@@ -63,21 +63,21 @@ class LinePrinter(Callback):
 
 
 class Speed(Callback):
-    """What the displays below share: how fast the run is, and how long it will go on."""
+    """Base of the displays: how fast the run is, and how much time is left."""
 
     saved = False
 
-    def train_begin(self, trainer: Trainer) -> None:
+    def train_begin(self, trainer: RunState) -> None:
         self._start = time.perf_counter()
         self._examples = trainer.tally.examples
         self._done = self.epochs_done(trainer)
 
-    def epochs_done(self, trainer: Trainer) -> float:
-        """Epochs, with the part of the present one that is done."""
+    def epochs_done(self, trainer: RunState) -> float:
+        """Return the number of epochs done, with the part of the present one."""
         return trainer.epoch - 1 + trainer.epoch_fraction if trainer.epoch else 0.0
 
-    def numbers(self, trainer: Trainer) -> str:
-        """Losses, metric, learning rate, speed and time left. `*` marks a loss that is the best so far."""
+    def numbers(self, trainer: RunState) -> str:
+        """Return losses, metric, learning rate, speed and time left; `*` marks a loss that is the best so far."""
         history, seconds = trainer.history, time.perf_counter() - self._start
         parts = []
         if history.losses:
@@ -97,12 +97,12 @@ class Speed(Callback):
 
 @recordable
 class EpochLines(Speed):
-    """A plain line every `every` epochs, and for the last."""
+    """Print a plain line every `every` epochs, and for the last."""
 
     def __init__(self, every: int = 1) -> None:
         self.every = every
 
-    def epoch_end(self, trainer: Trainer) -> None:
+    def epoch_end(self, trainer: RunState) -> None:
         last = trainer.config.num_epochs
         if trainer.epoch % self.every == 0 or trainer.epoch == last or trainer.stopping:
             print(f"Epoch {trainer.epoch:{len(str(last))}}/{last}  {self.numbers(trainer)}")
@@ -110,9 +110,9 @@ class EpochLines(Speed):
 
 @recordable
 class ProgressDisplay(Speed):
-    """A rich display: a bar over the epochs and, below it, the numbers. NO_COLOR is obeyed."""
+    """Show a bar over the epochs and, below it, the numbers, by rich, which obeys NO_COLOR."""
 
-    def train_begin(self, trainer: Trainer) -> None:
+    def train_begin(self, trainer: RunState) -> None:
         from rich.live import Live
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
@@ -123,22 +123,22 @@ class ProgressDisplay(Speed):
         self._live = Live(self._render(trainer), refresh_per_second=10)
         self._live.start()
 
-    def step_end(self, trainer: Trainer) -> None:
+    def step_end(self, trainer: RunState) -> None:
         if time.perf_counter() - self._shown > _REFRESH:
             self._update(trainer)
 
-    def epoch_end(self, trainer: Trainer) -> None:
+    def epoch_end(self, trainer: RunState) -> None:
         self._update(trainer)
 
     def close(self) -> None:
         if hasattr(self, "_live"):
             self._live.stop()
 
-    def _update(self, trainer: Trainer) -> None:
+    def _update(self, trainer: RunState) -> None:
         self._shown = time.perf_counter()
         self._live.update(self._render(trainer))
 
-    def _render(self, trainer: Trainer) -> Group:
+    def _render(self, trainer: RunState) -> Group:
         from rich.console import Group
         from rich.text import Text
 

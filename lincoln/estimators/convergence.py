@@ -13,8 +13,9 @@ from torch import Tensor
 from lincoln._util.marks import recordable
 from lincoln.callbacks import Callback
 from lincoln.losses import Loss
-from lincoln.trainer import Trainer
-from lincoln.training.tally import Tally, Weights
+from lincoln.training.state import RunState
+from lincoln.training.tally import Tally
+from lincoln.training.weights import Weights
 
 _SMALLEST_RATE = 1e-6  # an adaptive learning rate is not lowered from here
 
@@ -82,10 +83,10 @@ class Convergence(Callback):
         self.rate = rate
         self.verbose = verbose
 
-    def train_begin(self, trainer: Trainer) -> None:
+    def train_begin(self, trainer: RunState) -> None:
         trainer.tally = Account(trainer.loss, self.outputs)
 
-    def epoch_end(self, trainer: Trainer) -> None:
+    def epoch_end(self, trainer: RunState) -> None:
         curves, history = self.curves, trainer.history
         curves.losses.append(np.float64(history.losses[-1]))  # a float with numpy's methods, as in scikit-learn
         self._say(f"Iteration {len(history.losses)}, loss = {history.losses[-1]:.8f}")
@@ -100,7 +101,7 @@ class Convergence(Callback):
         if curves.idle > self.patience:
             self._give_up(trainer)
 
-    def _judge(self, trainer: Trainer) -> None:
+    def _judge(self, trainer: RunState) -> None:
         """Compare this epoch with the best before it."""
         curves = self.curves
         if self.scored:
@@ -115,7 +116,7 @@ class Convergence(Callback):
         if curves.scores:
             curves.best_score = max(curves.best_score, curves.scores[-1])
 
-    def _give_up(self, trainer: Trainer) -> None:
+    def _give_up(self, trainer: RunState) -> None:
         watched = "Validation score" if self.scored else "Training loss"
         why = f"{watched} did not improve more than tol={self.tol:f} for {self.patience} consecutive epochs."
         if not self.adaptive:

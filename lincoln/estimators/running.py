@@ -12,7 +12,7 @@ from lincoln.errors import DivergenceError
 from lincoln.layers import Layer
 from lincoln.optim import Optimizer
 from lincoln.trainer import Trainer
-from lincoln.training.tally import Weights
+from lincoln.training.weights import Weights
 
 _NOT_FINITE = (
     "Solver produced non-finite parameter weights. The input data may contain large values and need to be preprocessed."

@@ -1,26 +1,26 @@
-"""Random numbers: from a seed, without disturbing the rest of the program; and their state, to go on from."""
+"""Random numbers: from a seed, without a trace in the rest of the program; and their state, to continue from."""
 
 from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 _one_at_a_time = threading.RLock()
 
 
 @contextmanager
 def seeded(seed: int | None) -> Iterator[None]:
-    """Random numbers of torch, numpy and Python start from `seed` inside, and go on outside as if none had been drawn.
+    """Start the random numbers of torch, numpy and Python from `seed` inside the block; put their states back after it.
 
-    With None nothing is changed: numbers come from where they stand, and `torch.manual_seed` before makes them repeatable.
-    The generators belong to the whole process, so of several threads that seed them one waits for another.
+    With None nothing is changed, and `torch.manual_seed` before the block makes the numbers repeatable. The generators
+    belong to the whole process, so of several threads that seed them one waits for another.
     """
     if seed is None:
         yield
@@ -43,7 +43,7 @@ def _seeded(seed: int) -> Iterator[None]:
 
 
 def random_state() -> dict[str, Tensor]:
-    """The state of every generator that training may draw from: torch's on each device, numpy's and Python's."""
+    """Return the state of every generator that training may draw from: torch's on each device, numpy's and Python's."""
     state = {"torch": torch.get_rng_state()}
     if torch.cuda.is_available():
         state |= {f"cuda:{index}": torch.cuda.get_rng_state(index) for index in range(torch.cuda.device_count())}
@@ -60,7 +60,7 @@ def random_state() -> dict[str, Tensor]:
 
 
 def set_random_state(state: Mapping[str, Tensor]) -> None:
-    """Go on from `state`, as `random_state` gave it. Devices that are not here are passed over."""
+    """Continue from `state`, as `random_state` gave it. Devices that this machine does not have are passed over."""
     torch.set_rng_state(state["torch"])
     for name, value in state.items():
         if name.startswith("cuda:") and int(name[5:]) < torch.cuda.device_count():
@@ -71,3 +71,22 @@ def set_random_state(state: Mapping[str, Tensor]) -> None:
     np.random.set_state(("MT19937", np.array(keys, dtype=np.uint32), position, has_gauss, state["numpy.gauss"].item()))
     gauss = state["python.gauss"].tolist()
     random.setstate((3, tuple(state["python"].tolist()), gauss[0] if gauss else None))
+
+
+def random_state_of(batches: Iterable[Any]) -> dict[str, Tensor]:
+    """Return `random_state`, and the states of a loader's own generators."""
+    return random_state() | {f"loader:{index}": own.get_state() for index, own in enumerate(_own_generators(batches))}
+
+
+def set_random_state_of(state: Mapping[str, Tensor], batches: Iterable[Any]) -> None:
+    """Continue from what `random_state_of` gave."""
+    set_random_state(state)
+    for index, own in enumerate(_own_generators(batches)):
+        if f"loader:{index}" in state:
+            own.set_state(state[f"loader:{index}"])
+
+
+def _own_generators(batches: Iterable[Any]) -> list[Generator]:
+    """Return the generators of a loader, and of its sampler, which a torch DataLoader has too."""
+    found = [getattr(batches, "generator", None), getattr(getattr(batches, "sampler", None), "generator", None)]
+    return [generator for generator in found if isinstance(generator, Generator)]

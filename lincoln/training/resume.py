@@ -3,132 +3,128 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
 
-from torch import Generator, Tensor
+from torch import Tensor
 
 from lincoln import checkpoint
 from lincoln.errors import CheckpointError, MatchError
+from lincoln.training.best import Best
+from lincoln.training.config import TrainerConfig
 from lincoln.training.history import TrainerRunResult
-from lincoln.training.random import random_state, set_random_state
-from lincoln.training.tally import Snapshot, Tally, Weights
-
-if TYPE_CHECKING:
-    from lincoln.trainer import Trainer
+from lincoln.training.random import random_state_of
+from lincoln.training.state import POSITION, RunState
+from lincoln.training.weights import Weights
 
 State = dict[str, Any]
-_POSITION = ("epoch", "batch", "in_epoch", "stopped", "epoch_from", "base_lr")
+_FIXED = ("train_minibatch_size", "accumulate", "shuffle_minibatches")  # in the middle of an epoch
 
 
-def capture(trainer: Trainer) -> tuple[dict[str, Tensor], State]:
-    """All of a run, as it stands between two steps: tensors by `group/name`, and the rest as plain data."""
-    trainer.tally.read()
-    optimizer = trainer.optimizer.state_dict()
+class Stateful(Protocol):
+    """Anything with a state of plain data."""
+
+    def state_dict(self) -> State: ...
+    def load_state_dict(self, state: State) -> None: ...
+
+
+class Parts(NamedTuple):
+    """The parts of a run that have a state of their own, beside the run's."""
+
+    best: Best
+    callbacks: Sequence[Stateful]
+
+
+def capture(run: RunState, parts: Parts) -> tuple[dict[str, Tensor], State]:
+    """Return a run as it stands between two steps: tensors by `group/name`, and the rest as plain data."""
+    optimizer = run.optimizer.state_dict()
     groups = {
-        "network": trainer.model.state_dict(),
-        "optimizer": {name: optimizer.pop(name) for name in trainer.optimizer.memory if name in optimizer},
-        "random": numbers(trainer.train_batches),
-        "epoch_random": trainer.epoch_random if trainer.in_epoch else {},
-        "best": {},
+        "network": run.model.state_dict(),
+        "optimizer": {name: optimizer.pop(name) for name in run.optimizer.memory if name in optimizer},
+        "random": random_state_of(run.train_batches),
+        "epoch_random": run.epoch_random if run.in_epoch else {},
+        "best": {} if parts.best.weights is None else parts.best.weights.tensors(),
     }
-    best = trainer.best.weights
-    if best is not None:
-        groups["best"] = {"weights": best.values} | {f"buffers/{path}": tensor for path, tensor in best.buffers.items()}
+    schedule = run.schedule
     state = {
-        "network": checkpoint.describe(trainer.model),
-        "optimizer": optimizer | {"class": type(trainer.optimizer).__name__},
-        "position": {name: getattr(trainer, name) for name in _POSITION},
-        "tally": [trainer.tally.total, trainer.tally.weight, trainer.tally.examples],
-        "settings": _settings(trainer),
-        "best": trainer.best.state_dict(),
-        "schedule": None if trainer.schedule is None else trainer.schedule.state_dict(),
-        "history": trainer.history.to_dict() | {"seconds": trainer.seconds},
-        "callbacks": [[type(callback).__name__, callback.state_dict()] for callback in trainer.callbacks.saved],
+        "network": checkpoint.describe(run.model),
+        "optimizer": optimizer | {"class": type(run.optimizer).__name__},
+        "position": {name: getattr(run, name) for name in POSITION},
+        "tally": run.tally.state(),
+        "settings": _settings(run.config),
+        "best": parts.best.state_dict(),
+        "schedule": None if schedule is None else schedule.state_dict(),
+        "history": run.history.to_dict() | {"seconds": run.seconds},
+        "callbacks": [[type(callback).__name__, callback.state_dict()] for callback in parts.callbacks],
     }
     return {f"{group}/{name}": tensor for group, part in groups.items() for name, tensor in part.items()}, state
 
 
-def restore(trainer: Trainer, tensors: dict[str, Tensor], state: State) -> None:
-    """Put a captured run into a trainer of the same make. MatchError, with nothing changed, if it is of another."""
+def restore(run: RunState, parts: Parts, tensors: dict[str, Tensor], state: State) -> None:
+    """Put a captured run into a run that was made as that one was. Raises MatchError, with nothing changed, for another."""
     if "position" not in state:
         raise CheckpointError("this file holds a network without the training run: load it with lincoln.load(path)")
-    parts = checkpoint.grouped(tensors)
-    _refuse_other_makes(trainer, state)
+    groups = checkpoint.grouped(tensors)
+    _refuse_other_makes(run, parts, state)
     try:
-        network, kept = parts["network"], parts.get("best", {})
-        best = kept.pop("weights", None)
-        size = checkpoint.check(trainer.model, network, state["network"])
-        optimizer = {name: state["optimizer"][name] for name in ("steps", "lr")} | parts.get("optimizer", {})
-        trainer.optimizer.check_state(optimizer, size)
-        if best is not None and best.shape != (size,):
-            raise MatchError(f"best/weights has shape {tuple(best.shape)}, expected ({size},)")
-        tally = Tally(trainer.loss)
-        tally.total, tally.weight, tally.examples = state["tally"]
+        size = checkpoint.check(run.model, groups["network"], state["network"])
+        optimizer = {name: state["optimizer"][name] for name in ("steps", "lr")} | groups.get("optimizer", {})
+        run.optimizer.check_state(optimizer, size)
+        weights = _best_weights(groups.get("best", {}), size)
         history = TrainerRunResult.from_dict(state["history"])
-        schedule = copy.deepcopy(trainer.schedule)
+        schedule = copy.deepcopy(run.schedule)
         if schedule is not None:
             schedule.load_state_dict(state["schedule"] or {})
-        for callback, (_, saved) in zip(trainer.callbacks.saved, state["callbacks"], strict=True):
-            copy.deepcopy(callback).load_state_dict(saved)  # a rehearsal
-        position = {name: state["position"][name] for name in _POSITION}
-        if "torch" not in parts.get("random", {}):
+        _rehearse(parts, state)
+        position = {name: state["position"][name] for name in POSITION}
+        if "torch" not in groups.get("random", {}):
             raise KeyError("random/torch")
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, MatchError):
             raise
         raise CheckpointError(f"the checkpoint lacks what a run needs ({type(error).__name__}: {error})") from error
 
-    checkpoint.fill(trainer.model, network, state["network"])
-    trainer.optimizer.load_state_dict(optimizer)
-    vars(trainer).update(position)
-    trainer.tally, trainer.history, trainer.schedule = tally, history, schedule
-    buffers = {path.removeprefix("buffers/"): tensor for path, tensor in kept.items()}
-    trainer.best.load_state_dict(state["best"], None if best is None else Weights(best, buffers))
-    for callback, (_, saved) in zip(trainer.callbacks.saved, state["callbacks"], strict=True):
+    checkpoint.fill(run.model, groups["network"], state["network"])
+    run.optimizer.load_state_dict(optimizer)
+    for name, value in position.items():
+        setattr(run, name, value)
+    run.tally.restore(state["tally"])
+    run.history, run.step.schedule = history, schedule
+    run.step.forget()
+    parts.best.load_state_dict(state["best"], weights)
+    for callback, (_, saved) in zip(parts.callbacks, state["callbacks"], strict=True):
         callback.load_state_dict(saved)
-    trainer.resumed, trainer.epoch_random = parts["random"], parts.get("epoch_random", {})
-    trainer.last_finite = Snapshot(trainer.optimizer)
-    trainer.forget_accumulated()
+    run.resumed, run.epoch_random = groups["random"], groups.get("epoch_random", {})
 
 
-def numbers(batches: Iterable[Any]) -> dict[str, Tensor]:
-    """The state of all random numbers that a run draws from: everybody's, and the loader's own generators."""
-    return random_state() | {f"loader:{index}": own.get_state() for index, own in enumerate(_own_generators(batches))}
+def _best_weights(tensors: dict[str, Tensor], size: int) -> Weights | None:
+    weights = Weights.from_tensors(tensors)
+    if weights is not None and weights.values.shape != (size,):
+        raise MatchError(f"best/weights has shape {tuple(weights.values.shape)}, expected ({size},)")
+    return weights
 
 
-def set_numbers(state: dict[str, Tensor], batches: Iterable[Any]) -> None:
-    """Go on from what `numbers` gave."""
-    set_random_state(state)
-    for index, own in enumerate(_own_generators(batches)):
-        if f"loader:{index}" in state:
-            own.set_state(state[f"loader:{index}"])
+def _rehearse(parts: Parts, state: State) -> None:
+    """Load each state into a copy first, so that one that does not fit changes nothing."""
+    _, _, _ = state["tally"]
+    Best().load_state_dict(state["best"], None)
+    for callback, (_, saved) in zip(parts.callbacks, state["callbacks"], strict=True):
+        copy.deepcopy(callback).load_state_dict(saved)
 
 
-def _own_generators(batches: Iterable[Any]) -> list[Generator]:
-    """Of lincoln's DataLoader or torch's, whose sampler may have one too."""
-    found = [getattr(batches, "generator", None), getattr(getattr(batches, "sampler", None), "generator", None)]
-    return [generator for generator in found if isinstance(generator, Generator)]
+def _settings(config: TrainerConfig) -> State:
+    """Return the settings that must not change in the middle of an epoch."""
+    return {name: getattr(config, name) for name in _FIXED}
 
 
-def _settings(trainer: Trainer) -> State:
-    """What must not change in the middle of an epoch."""
-    config = trainer.config
-    return {
-        "train_minibatch_size": config.train_minibatch_size,
-        "accumulate": config.accumulate,
-        "shuffle_minibatches": config.shuffle_minibatches,
-    }
-
-
-def _refuse_other_makes(trainer: Trainer, state: State) -> None:
+def _refuse_other_makes(run: RunState, parts: Parts, state: State) -> None:
     pairs = [
-        ("optimizer", state["optimizer"].get("class"), type(trainer.optimizer).__name__),
-        ("schedule", state["schedule"] is not None, trainer.schedule is not None),
-        ("callbacks", [name for name, _ in state["callbacks"]], [type(c).__name__ for c in trainer.callbacks.saved]),
+        ("optimizer", state["optimizer"].get("class"), type(run.optimizer).__name__),
+        ("schedule", state["schedule"] is not None, run.schedule is not None),
+        ("callbacks", [name for name, _ in state["callbacks"]], [type(part).__name__ for part in parts.callbacks]),
     ]
     if state["position"]["in_epoch"]:
-        pairs += [(name, value, _settings(trainer)[name]) for name, value in state["settings"].items()]
+        pairs += [(name, value, _settings(run.config)[name]) for name, value in state["settings"].items()]
     for what, saved, own in pairs:
         if saved != own:
             raise MatchError(f"the checkpoint's run has {what} {saved}, this trainer's {own}: make the trainer as it was")

@@ -32,8 +32,8 @@ class Sizes(Callback):
     sizes: frozenset = frozenset()
 
     def epoch_end(self, trainer):
-        if trainer._replay is not None:
-            self.sizes = {size for size, kept in trainer._replay._recorded.items() if kept.proven}
+        if trainer.step.replay is not None:
+            self.sizes = {size for size, kept in trainer.step.replay._recorded.items() if kept.proven}
 
 
 def run(loss, data=DATA, *, replay=True, optimizer=lnc.Adam, trainer=Trainer, callbacks=(), config=(), **more):
@@ -202,7 +202,7 @@ def test_a_run_leaves_no_recording_behind():
     @lnc.recordable
     class Find(Callback):
         def train_end(self, trainer):
-            found.extend(weakref.ref(kept) for kept in trainer._replay._recorded.values())
+            found.extend(weakref.ref(kept) for kept in trainer.step.replay._recorded.values())
 
     loss = lnc.LogLoss(network())
     trainer = Trainer(loss.network, TrainerConfig(EPOCHS, BATCH, progress=None), loss, lnc.SGD, DATA, callbacks=[Find()])

@@ -1,0 +1,44 @@
+"""Early stopping: the best epoch, its weights, and the end of a run without progress."""
+
+from __future__ import annotations
+
+from lincoln._util.marks import recordable
+from lincoln.callbacks.base import Callback
+from lincoln.training.best import Best
+from lincoln.training.state import RunState
+
+
+@recordable
+class EarlyStopping(Callback):
+    """Stop after `patience` epochs without progress of the watched loss, and end with the weights of the best epoch.
+
+    The loss of the validation data is watched, or of the training data if there are none. With `patience` None the run
+    is never stopped, and no weights are kept; the best epoch is still known (`improved`).
+    """
+
+    saved = False  # its state has a place of its own in a checkpoint
+
+    def __init__(self, patience: float | None = None, restore_best: bool = True, best: Best | None = None) -> None:
+        self.patience = patience
+        self.restore_best = restore_best
+        self.best = best or Best()
+        self.improved = False
+        """True if the last epoch was the best so far."""
+
+    def watched(self, trainer: RunState) -> float:
+        """Return the value that is watched."""
+        return trainer.watched
+
+    def epoch_end(self, trainer: RunState) -> None:
+        keeps_weights = self.patience is not None and self.restore_best
+        self.improved = self.best.observe(self.watched(trainer), trainer.model if keeps_weights else None)
+        if self.patience is not None and self.best.epochs_since >= self.patience:
+            self.no_progress(trainer)
+
+    def no_progress(self, trainer: RunState) -> None:
+        """Stop the run; a subclass may do something else first."""
+        trainer.stop(f"no better loss in {self.patience} epochs (patience)")
+
+    def train_end(self, trainer: RunState) -> None:
+        if self.best.weights is not None:
+            self.best.weights.put_back(trainer.model)

@@ -1,0 +1,101 @@
+"""One training step: gradient, accumulate, clip, schedule, update."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from lincoln.engine.replay import Replay
+from lincoln.losses import Loss
+from lincoln.optim import Optimizer
+from lincoln.schedules import Schedule
+
+
+class Step:
+    """w <- w - update(dL/dw), with L over one minibatch or, as if they were one batch, over several.
+
+    `gradient(*batch)` computes and adds up; once the step is `complete`, `update(count)` changes the weights. The learning
+    rate of an update is base_lr schedule(count).
+    """
+
+    def __init__(
+        self,
+        loss: Loss,
+        optimizer: Optimizer,
+        accumulate: int = 1,
+        clip_norm: float | None = None,
+        schedule: Schedule | None = None,
+    ) -> None:
+        self.loss = loss
+        self.optimizer = optimizer
+        self.accumulate = accumulate
+        self.clip_norm = clip_norm
+        self.schedule = schedule
+        self.base_lr = optimizer.lr
+        self.check_targets: bool | None = None
+        """False if the targets of all batches have been checked; None leaves it to the loss."""
+        self.replay: Replay | None = None
+        """The replay that runs the gradient instead of the layers, if there is one."""
+        self.under_way = False
+        """True between two minibatches of one step."""
+        self._weights: list[float | Tensor] = []  # of the minibatches that have been added up
+        self._sum = torch.empty(0)
+
+    def gradient(self, *batch: Tensor) -> Tensor:
+        """Run forward and backward over one minibatch, and add its gradient to the step's. Return its loss."""
+        if self.replay is not None:
+            return self.replay(*batch)
+        loss = self.loss(*batch, check_targets=self.check_targets, penalized=not self.under_way)  # one penalty a step
+        self.loss.backward()
+        if self.accumulate > 1:
+            self._add_up(batch)
+        return loss
+
+    @property
+    def complete(self) -> bool:
+        """True if the gradient is that of a whole step."""
+        return self.accumulate == 1 or len(self._weights) == self.accumulate
+
+    def update(self, count: int) -> None:
+        """Clip the gradient, set the learning rate of step or epoch `count`, and update the weights."""
+        if self._weights:
+            self._average()
+        if self.clip_norm is not None:
+            clip(self.loss.network.flatten()[1], self.clip_norm)
+        if self.schedule is not None:
+            self.optimizer.lr = self.base_lr * self.schedule(count)
+        self.optimizer.step()
+
+    def forget(self) -> None:
+        """Drop the minibatches of a step that will not be completed."""
+        self._weights.clear()
+        self.under_way = False
+
+    def _add_up(self, batch: tuple[Tensor, ...]) -> None:
+        """sum <- sum + w g, with w the weight of the minibatch in one large batch."""
+        grads = self.loss.network.flatten()[1]
+        weight: float | Tensor = 1.0
+        if self.loss.reduction == "mean":
+            weight = float(len(batch[0])) if len(batch) < 3 else batch[2].sum()
+        if self._weights:
+            self._sum.add_(grads * weight)
+        else:
+            self._sum = grads * weight
+        self._weights.append(weight)
+        self.under_way = True
+
+    def _average(self) -> None:
+        """g <- sum / sum of w for a mean, g <- sum for a sum."""
+        whole = torch.as_tensor(1.0 if self.loss.reduction == "sum" else sum(self._weights))
+        tiny = torch.finfo(self._sum.dtype).tiny  # weights may all be 0
+        self.loss.network.flatten()[1].copy_(self._sum / whole.clamp(min=tiny))
+        self.forget()
+
+
+def clip(grads: Tensor, length: float) -> None:
+    """g <- g min(1, length / (|g| + 1e-6)), in place: scale a longer gradient down to `length`.
+
+    It does not wait for the device. As `torch.nn.utils.clip_grad_norm_`; Pascanu et al. (2013).
+    """
+    norm = torch.linalg.vector_norm(grads)
+    grads.mul_((length / (norm + 1e-6)).clamp(max=1.0))

@@ -1,0 +1,95 @@
+"""Data, checked against model and loss, as batches for a run."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+
+from lincoln._util.checks import check_numbers
+from lincoln.data import Batch, DataLoader, Dataset
+from lincoln.errors import DataError
+from lincoln.layers import Layer, evaluating
+from lincoln.losses import Loss
+from lincoln.training.config import TrainerConfig
+from lincoln.training.random import seeded
+
+Data = Dataset | Iterable[Batch]
+Loader = Callable[[Dataset, int], Iterable[Batch]]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A run's batches, and the number of the network's outputs, or 0 if the training data are no Dataset."""
+
+    train: Iterable[Batch]
+    validation: Iterable[Batch] | None
+    outputs: int
+
+
+def prepare(
+    model: Layer, loss: Loss, config: TrainerConfig, train: Data, validation: Data | None, loader: Loader | None
+) -> Prepared:
+    """Check the data against model and loss, and make the batches. The network is not touched.
+
+    Raises DataError or MatchError for data that the model cannot be trained on.
+    """
+    outputs = 0
+    if isinstance(train, Dataset):
+        data, outputs = _checked(train, model, loss)
+        make = loader or partial(DataLoader, shuffle=config.shuffle_minibatches, device=_other_device(model, data))
+        train = make(data, config.train_minibatch_size)
+    if isinstance(validation, Dataset):
+        assert config.val_minibatch_size is not None
+        data, _ = _checked(validation, model, loss, "validation ")
+        validation = DataLoader(data, config.val_minibatch_size, device=_other_device(model, data))
+    return Prepared(train, validation, outputs)
+
+
+def checked_as_a_whole(batches: Iterable[Batch], data: Data | None) -> bool:
+    """Return True if these batches are of a Dataset that `prepare` has checked, so that no batch need be checked."""
+    return isinstance(data, Dataset) and isinstance(batches, DataLoader)
+
+
+def build(model: Layer, train: Data) -> None:
+    """Run the model on the first example, so that its parameters are made; only a Dataset is looked into."""
+    if isinstance(train, Dataset):
+        with evaluating(model):
+            features = train.tensors[0][:1]
+            model(features.to(_other_device(model, train) or features.device))
+
+
+def refuse_iterators(**data: Data | None) -> None:
+    """Raise DataError for data that are used up by one epoch."""
+    for name, given in data.items():
+        if isinstance(given, Iterator):
+            raise DataError(f"{name} is an iterator, used up by one epoch: pass a list, a loader or a Dataset")
+
+
+def _checked(dataset: Dataset, model: Layer, loss: Loss, role: str = "") -> tuple[Dataset, int]:
+    """Return the dataset with its targets in the loss's form, and the number of the network's outputs."""
+    features, targets, *weights = dataset.tensors
+    check_numbers(f"{role}features", features)
+    check_numbers(f"{role}targets", targets)
+    for weight in weights:
+        check_numbers(f"{role}weights", weight)
+        if weight.min() < 0 or not weight.any():
+            raise DataError(f"{role}weights: expected 0 or more, and not all of them 0")
+    built = all(layer.built for _, layer in model.named_layers() if layer.learns)
+    with seeded(None if built else 0), torch.inference_mode():
+        probe = model if built else copy.deepcopy(model)  # bad data must not shape the network
+        with evaluating(probe):
+            output = probe(features[:1].to(_other_device(model, dataset) or features.device))
+    prediction = output.expand(len(features), *output.shape[1:])
+    matched = loss.match(prediction, targets)
+    loss.check(matched, output.shape[-1])
+    return Dataset(features, matched, *weights), output.shape[-1]
+
+
+def _other_device(model: Layer, dataset: Dataset) -> torch.device | None:
+    """Return the network's device if the data are on another."""
+    device, _ = model.where
+    return None if device is None or device == dataset.tensors[0].device else device
