@@ -72,18 +72,19 @@ class Trainer(RunState):
         self.loader = loader
         self.guard = FiniteGuard(self.optimizer)
         self.early_stopping = EarlyStopping(config.patience, config.restore_best, Best(config.min_delta))
-        self.callbacks = Callbacks([*callbacks, *shown_by(config)])
-        self.parts = resume.Parts(self.early_stopping.best, self.callbacks.saved)
+        all_callbacks = [*callbacks, *shown_by(config)]
+        saved = [callback for callback in all_callbacks if callback.saved]
+        self.parts = resume.Parts(self.early_stopping.best, saved)
         saves = config.checkpoint_folder is not None
         self.checkpoints = Checkpoints(config, self.parts, self.early_stopping, self.guard) if saves else None
-        saving = [self.checkpoints] if self.checkpoints else []
-        self.listeners = Callbacks([self.early_stopping, *self.callbacks.all, *saving])
+        last = [self.checkpoints] if self.checkpoints else []
+        self.callbacks = Callbacks(all_callbacks, first=[self.early_stopping], last=last)
         self._prepared: Prepared | None = None
 
     def train(self) -> TrainerRunResult:
         """Run the epochs that are left. Return the history."""
         with self._session() as prepared:
-            self.listeners.call("train_begin", self)
+            self.callbacks.call("train_begin", self)
             while self.unfinished:
                 if not self._train_epoch():
                     break
@@ -92,24 +93,24 @@ class Trainer(RunState):
                     self.validation_step(prepared.validation)
                 self._end_epoch()
             self.history.stopped = self.stopped or f"all {self.config.num_epochs} epochs done"
-            self.listeners.call("train_end", self)
+            self.callbacks.call("train_end", self)
         return self.history
 
     def _train_epoch(self) -> bool:
         """Run the remaining steps of this epoch. Return False if the run was stopped before the first."""
-        step, begin, end = self.step, self.listeners.at["step_begin"], self.listeners.at["step_end"]
+        step, begin, end = self.step, self.callbacks.at["step_begin"], self.callbacks.at["step_end"]
         for batch in self._remaining():
             if self.stopped and not step.under_way:
                 break
             if begin and not step.under_way:
-                self.listeners.call("step_begin", self)
+                self.callbacks.call("step_begin", self)
             self.tally.add(self.train_step(*batch), *batch)
             self.batch += 1
             if end and not step.under_way:
-                self.listeners.call("step_end", self)
+                self.callbacks.call("step_end", self)
         if step.under_way:  # the epoch's last minibatches make a smaller step
             self._update()
-            self.listeners.call("step_end", self)
+            self.callbacks.call("step_end", self)
         return self._note_loss()
 
     def train_step(self, *batch: Tensor) -> Tensor:
@@ -146,7 +147,7 @@ class Trainer(RunState):
         if self.schedule is not None:
             self.schedule.observe(self.watched)
         self.in_epoch = False
-        self.listeners.call("epoch_end", self)
+        self.callbacks.call("epoch_end", self)
 
     def _remaining(self) -> Iterator[Batch]:
         """Begin an epoch, or find the place where an interrupted one was. Return its remaining batches."""
@@ -154,7 +155,7 @@ class Trainer(RunState):
         if not self.in_epoch:
             self.epoch, self.batch, self.in_epoch = self.epoch + 1, 0, True
             self.epoch_from = self.tally.read()
-            self.listeners.call("epoch_begin", self)
+            self.callbacks.call("epoch_begin", self)
             return iter(batches)
         now = random_state_of(batches)
         set_random_state_of(self.epoch_random, batches)
@@ -201,7 +202,7 @@ class Trainer(RunState):
                     yield self._prepared
         finally:
             self.step.replay = self.step.check_targets = None
-            self.listeners.close()
+            self.callbacks.close()
             for _, layer in self.model.named_layers():
                 layer.settle()
             self.history.seconds = self.seconds
@@ -217,7 +218,7 @@ class Trainer(RunState):
             and type(self) is Trainer
             and type(batches) is DataLoader
             and (checked or not self.loss.check_targets)
-            and all(is_recordable(callback) for callback in self.listeners.all)
+            and all(is_recordable(callback) for callback in self.callbacks.all)
             and replayable(self.loss, config.train_minibatch_size, config.num_epochs * len(batches))
         ):
             self.step.replay = Replay(self.loss)

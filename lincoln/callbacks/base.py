@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from lincoln.training.state import RunState
@@ -40,15 +40,20 @@ class Callback:
 
 
 class Callbacks:
-    """Several callbacks as one call a point; a point that none of them overrides costs nothing."""
+    """Several callbacks as one call a point; a point that none of them overrides costs nothing.
 
-    def __init__(self, callbacks: Iterable[Callback]) -> None:
+    `first` and `last` are parts of the trainer that listen before and after the callbacks.
+    """
+
+    def __init__(
+        self, callbacks: Sequence[Callback], first: Sequence[Callback] = (), last: Sequence[Callback] = ()
+    ) -> None:
         self.all = tuple(callbacks)
         self.saved = [callback for callback in self.all if callback.saved]
         self.at = {
             point: [
                 getattr(callback, point)
-                for callback in self.all
+                for callback in (*first, *self.all, *last)
                 if getattr(type(callback), point) is not getattr(Callback, point)
             ]
             for point in POINTS
