@@ -1,6 +1,7 @@
 """Callbacks that users write."""
 
 import pytest
+import resume_cases
 from training_cases import X, Y, trainer
 
 from lincoln import Callback
@@ -61,3 +62,17 @@ def test_callbacks_are_closed_after_an_error():
         run.train()
     assert failing.closed
     assert run.loss.check_targets
+
+
+def test_a_callback_stops_the_run_at_any_point():
+    for point, epochs, steps in (("epoch_begin", 1, 4), ("step_begin", 2, 5), ("step_end", 2, 5)):
+
+        def method(self, trainer, point=point):
+            if trainer.history.steps >= 4 and trainer.epoch == 2:
+                trainer.stop("enough")
+
+        stopper = type("Stop", (Callback,), {point: method})
+        history = resume_cases.trainer(None, callbacks=[stopper()], accumulate=1).train()
+        assert history.stopped == "enough"
+        assert history.epochs == epochs
+        assert history.steps == steps
