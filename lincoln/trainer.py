@@ -4,40 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
-from itertools import islice
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from lincoln._util.marks import is_recordable
-from lincoln.callbacks.base import Callback, Callbacks
-from lincoln.callbacks.checkpoints import Checkpoints, restore_newest
-from lincoln.callbacks.display import shown_by
-from lincoln.callbacks.early_stopping import EarlyStopping
-from lincoln.callbacks.finite import FiniteGuard
-from lincoln.data import Batch, DataLoader
-from lincoln.engine.replay import Replay, replayable
+from lincoln.callbacks.base import Callback
+from lincoln.callbacks.run import Run
+from lincoln.data import Batch
+from lincoln.engine.step import replay_for
 from lincoln.engine.threads import threads_for
-from lincoln.errors import ArgumentError, DataError, StateError
+from lincoln.errors import DataError, StateError
 from lincoln.layers import Layer
 from lincoln.losses import Loss
 from lincoln.metrics import Metric
 from lincoln.optim import Optimizer
 from lincoln.training import resume
-from lincoln.training.best import Best
 from lincoln.training.binding import bind_loss, bind_optimizer
 from lincoln.training.config import TrainerConfig
-from lincoln.training.evaluation import Evaluation, evaluate_between_epochs, measured
+from lincoln.training.evaluation import measure
 from lincoln.training.history import TrainerRunResult
 from lincoln.training.prepare import Data, Loader, Prepared, build, checked_as_a_whole, prepare, refuse_iterators
-from lincoln.training.random import random_state_of, seeded, set_random_state_of
-from lincoln.training.state import RunState
+from lincoln.training.random import seeded, set_random_state_of
 from lincoln.training.tally import Tally
 
 
-class Trainer(RunState):
+class Trainer(Run):
     """Fit `model` to `train_dataset`: epochs of steps, each epoch followed by validation.
 
     `loss` and `optimizer` are classes, factories such as `functools.partial(Adam, lr=1e-3)`, or instances bound to the
@@ -64,21 +55,12 @@ class Trainer(RunState):
         loader: Loader | None = None,
         tally: Tally | None = None,
     ) -> None:
-        super().__init__(model, config, bind_loss(loss, model), bind_optimizer(optimizer, model), tally)
+        super().__init__(model, config, bind_loss(loss, model), bind_optimizer(optimizer, model), callbacks, tally)
         refuse_iterators(train_dataset=train_dataset, val_dataset=val_dataset)
         self.train_dataset, self.val_dataset = train_dataset, val_dataset
         self.metric = metric
         self.history.metric = getattr(metric, "__name__", "metric")
         self.loader = loader
-        self.guard = FiniteGuard(self.optimizer)
-        self.early_stopping = EarlyStopping(config.patience, config.restore_best, Best(config.min_delta))
-        all_callbacks = [*callbacks, *shown_by(config)]
-        saved = [callback for callback in all_callbacks if callback.saved]
-        self.parts = resume.Parts(self.early_stopping.best, saved)
-        saves = config.checkpoint_folder is not None
-        self.checkpoints = Checkpoints(config, self.parts, self.early_stopping, self.guard) if saves else None
-        last = [self.checkpoints] if self.checkpoints else []
-        self.callbacks = Callbacks(all_callbacks, first=[self.early_stopping], last=last)
         self._prepared: Prepared | None = None
 
     def train(self) -> TrainerRunResult:
@@ -128,19 +110,17 @@ class Trainer(RunState):
 
     def validation_step(self, batches: Iterable[Batch]) -> None:
         """Note the loss, and the metric if there is one, on `batches`, leaving no trace in the network."""
-        loss, targets, predictions = self._evaluate(batches, self.val_dataset)
+        loss, value = measure(self.loss, self.metric, batches, self.val_dataset)
         self.history.val_losses.append(loss)
-        if self.metric is not None:
-            self.history.val_metrics.append(measured(self.metric, self.loss, targets, predictions))
+        if value is not None:
+            self.history.val_metrics.append(value)
 
     def _measure_training(self) -> None:
         """Note the metric on the training data, if the config says so."""
-        if self.metric is not None and self.config.measure_training:
-            _, targets, predictions = self._evaluate(self.train_batches, self.train_dataset)
-            self.history.metrics.append((self.epoch, measured(self.metric, self.loss, targets, predictions)))
-
-    def _evaluate(self, batches: Iterable[Batch], data: Data | None) -> Evaluation:
-        return evaluate_between_epochs(self.loss, batches, checked_as_a_whole(batches, data))
+        if self.config.measure_training:
+            _, value = measure(self.loss, self.metric, self.train_batches, self.train_dataset)
+            if value is not None:
+                self.history.metrics.append((self.epoch, value))
 
     def _end_epoch(self) -> None:
         self.history.learning_rates.append(self.optimizer.lr)
@@ -150,20 +130,13 @@ class Trainer(RunState):
         self.callbacks.call("epoch_end", self)
 
     def _remaining(self) -> Iterator[Batch]:
-        """Begin an epoch, or find the place where an interrupted one was. Return its remaining batches."""
-        batches = self.train_batches
-        if not self.in_epoch:
-            self.epoch, self.batch, self.in_epoch = self.epoch + 1, 0, True
-            self.epoch_from = self.tally.read()
-            self.callbacks.call("epoch_begin", self)
-            return iter(batches)
-        now = random_state_of(batches)
-        set_random_state_of(self.epoch_random, batches)
-        running = iter(batches)
-        for _ in islice(running, self.batch):  # the same order again, and the batches that are done passed over
-            pass
-        set_random_state_of(now, batches)
-        return running
+        """Return the batches of a new epoch, or those that an interrupted one has left."""
+        if self.in_epoch:
+            return resume.remaining_batches(self)
+        self.epoch, self.batch, self.in_epoch = self.epoch + 1, 0, True
+        self.epoch_from = self.tally.read()
+        self.callbacks.call("epoch_begin", self)
+        return iter(self.train_batches)
 
     def _note_loss(self) -> bool:
         """Note the epoch's loss, if it is finite. Return False if the epoch had no step."""
@@ -208,20 +181,11 @@ class Trainer(RunState):
             self.history.seconds = self.seconds
 
     def _choose_engine(self) -> None:
-        """Run the steps by replay if nothing but tensors changes between two of them, else by the layers."""
-        config, batches = self.config, self.train_batches
-        checked = checked_as_a_whole(batches, self.train_dataset)
+        """Run the steps by replay if that can be, else by the layers."""
+        checked = checked_as_a_whole(self.train_batches, self.train_dataset)
         self.step.check_targets = False if checked else None
-        if (
-            config.replay
-            and config.accumulate == 1
-            and type(self) is Trainer
-            and type(batches) is DataLoader
-            and (checked or not self.loss.check_targets)
-            and all(is_recordable(callback) for callback in self.callbacks.all)
-            and replayable(self.loss, config.train_minibatch_size, config.num_epochs * len(batches))
-        ):
-            self.step.replay = Replay(self.loss)
+        if self.config.replay and type(self) is Trainer and (checked or not self.loss.check_targets):
+            self.step.replay = replay_for(self.step, self.train_batches, self.callbacks.all, self.config.num_epochs)
 
     def prepare(self) -> int:
         """Check the data against model and loss, and set up the batches; `train` does it too. The network is not touched.
@@ -232,29 +196,3 @@ class Trainer(RunState):
             self._prepared = prepare(self.model, self.loss, self.config, self.train_dataset, self.val_dataset, self.loader)
             self.train_batches = self._prepared.train
         return self._prepared.outputs
-
-    def check_finite(self, loss: float) -> None:
-        """If the loss or the weights are not finite, put back the last finite ones and raise DivergenceError."""
-        self.guard.check(self, loss)
-
-    def save(self, best: bool = False) -> Path:
-        """Save the run in the config's checkpoint folder, as it stands between two steps. Return the file's path."""
-        return self._saver().save(self, best)
-
-    def resume(self, path: str | Path | None = None) -> Path:
-        """Put the run back to a checkpoint, by default the newest in the config's folder. Return its path; then `train()`.
-
-        A resumed run ends as it would have without the interruption, bit by bit, if the trainer was made in the same way
-        (only `num_epochs` and the display may differ; the learning rate is the checkpoint's). A damaged checkpoint is
-        passed over with a warning for the one before it, and set aside under another name. Raises CheckpointError if none
-        is left; MatchError, with nothing changed, for a checkpoint of another network, optimizer or kind of run.
-        """
-        path = self._saver().folder if path is None else Path(path)
-        found = restore_newest(path, partial(resume.restore, self, self.parts))
-        self.guard.forget()
-        return found
-
-    def _saver(self) -> Checkpoints:
-        if self.checkpoints is None:
-            raise ArgumentError("Trainer: the config has no checkpoint_folder")
-        return self.checkpoints

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 
-from lincoln.engine.replay import Replay
+from lincoln._util.marks import is_recordable
+from lincoln.data import Batch, DataLoader
+from lincoln.engine.replay import Replay, replayable
 from lincoln.losses import Loss
 from lincoln.optim import Optimizer
 from lincoln.schedules import Schedule
@@ -90,6 +94,18 @@ class Step:
         tiny = torch.finfo(self._sum.dtype).tiny  # weights may all be 0
         self.loss.network.flatten()[1].copy_(self._sum / whole.clamp(min=tiny))
         self.forget()
+
+
+def replay_for(step: Step, batches: Iterable[Batch], parts: Iterable[object], epochs: int) -> Replay | None:
+    """Return a replay of the step if nothing but numbers changes between two batches; `parts` are all that may look on."""
+    if (
+        step.accumulate == 1
+        and type(batches) is DataLoader
+        and all(is_recordable(part) for part in parts)
+        and replayable(step.loss, batches.batch_size, epochs * len(batches))
+    ):
+        return Replay(step.loss)
+    return None
 
 
 def clip(grads: Tensor, length: float) -> None:

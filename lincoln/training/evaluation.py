@@ -11,14 +11,12 @@ from lincoln.data import Batch, DataLoader
 from lincoln.errors import DataError
 from lincoln.losses import Loss
 from lincoln.metrics import Metric
+from lincoln.training.prepare import Data, checked_as_a_whole
 from lincoln.training.random import random_state_of, set_random_state_of
 from lincoln.training.tally import Tally
 
-Evaluation = tuple[float, Tensor, Tensor]
-"""The loss per example, the targets and the predictions."""
 
-
-def evaluate(loss: Loss, batches: Iterable[Batch], check_targets: bool | None = None) -> Evaluation:
+def evaluate(loss: Loss, batches: Iterable[Batch], check_targets: bool | None = None) -> tuple[float, Tensor, Tensor]:
     """Return the loss per example on `batches`, with their targets and predictions, in evaluation mode.
 
     `check_targets=False` says that all targets have been checked. Raises DataError if there are no batches.
@@ -36,22 +34,20 @@ def evaluate(loss: Loss, batches: Iterable[Batch], check_targets: bool | None = 
     return total / weight, torch.cat(targets), torch.cat(predictions)
 
 
-def evaluate_between_epochs(loss: Loss, batches: Iterable[Batch], checked: bool) -> Evaluation:
-    """Return `evaluate` on the batches of a run: unshuffled where possible, else with the random state put back.
+def measure(loss: Loss, metric: Metric | None, batches: Iterable[Batch], data: Data | None) -> tuple[float, float | None]:
+    """Return the loss and the metric, if there is one, on a run's batches of `data`, with the random state put back.
 
-    `checked` batches come from a Dataset whose targets have been checked as a whole.
+    A metric of classes (`metric.on_classes`) gets decided predictions. If the batches can be had in order, they are.
     """
-    if checked and isinstance(batches, DataLoader):
+    if checked_as_a_whole(batches, data):
         in_order = DataLoader(batches.dataset, batches.batch_size, device=batches.device, copy_budget=batches.copy_budget)
-        return evaluate(loss, in_order, check_targets=False)
-    before = random_state_of(batches)  # torch's DataLoader draws a number even when it does not shuffle
-    result = evaluate(loss, batches)
-    set_random_state_of(before, batches)
-    return result
-
-
-def measured(metric: Metric, loss: Loss, targets: Tensor, predictions: Tensor) -> float:
-    """Return the metric, of decided classes if it is one of classes (`metric.on_classes`)."""
+        value, targets, predictions = evaluate(loss, in_order, check_targets=False)
+    else:
+        before = random_state_of(batches)  # torch's DataLoader draws a number even when it does not shuffle
+        value, targets, predictions = evaluate(loss, batches)
+        set_random_state_of(before, batches)
+    if metric is None:
+        return value, None
     if getattr(metric, "on_classes", False):
         predictions = loss.decide(predictions)
-    return float(metric(targets, predictions))
+    return value, float(metric(targets, predictions))

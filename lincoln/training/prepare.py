@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeGuard
 
 import torch
 
@@ -49,7 +50,7 @@ def prepare(
     return Prepared(train, validation, outputs)
 
 
-def checked_as_a_whole(batches: Iterable[Batch], data: Data | None) -> bool:
+def checked_as_a_whole(batches: Iterable[Batch], data: Data | None) -> TypeGuard[DataLoader]:
     """Return True if these batches are of a Dataset that `prepare` has checked, so that no batch need be checked."""
     return isinstance(data, Dataset) and isinstance(batches, DataLoader)
 

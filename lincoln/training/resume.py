@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
 from torch import Tensor
 
 from lincoln import checkpoint
+from lincoln.data import Batch
 from lincoln.errors import CheckpointError, MatchError
 from lincoln.training.best import Best
 from lincoln.training.config import TrainerConfig
 from lincoln.training.history import TrainerRunResult
-from lincoln.training.random import random_state_of
+from lincoln.training.random import random_state_of, set_random_state_of
 from lincoln.training.state import POSITION, RunState
 from lincoln.training.weights import Weights
 
@@ -95,6 +97,18 @@ def restore(run: RunState, parts: Parts, tensors: dict[str, Tensor], state: Stat
     for callback, (_, saved) in zip(parts.callbacks, state["callbacks"], strict=True):
         callback.load_state_dict(saved)
     run.resumed, run.epoch_random = groups["random"], groups.get("epoch_random", {})
+
+
+def remaining_batches(run: RunState) -> Iterator[Batch]:
+    """Return what an interrupted epoch has left: the same order again, without the batches that are done."""
+    batches = run.train_batches
+    now = random_state_of(batches)
+    set_random_state_of(run.epoch_random, batches)
+    remaining = iter(batches)
+    for _ in islice(remaining, run.batch):
+        pass
+    set_random_state_of(now, batches)
+    return remaining
 
 
 def _best_weights(tensors: dict[str, Tensor], size: int) -> Weights | None:

@@ -1,0 +1,73 @@
+"""A run with the parts that listen to it: early stopping, the finite guard, checkpoints, the users' callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from lincoln.callbacks.base import Callback, Callbacks
+from lincoln.callbacks.checkpoints import Checkpoints, restore_newest
+from lincoln.callbacks.display import shown_by
+from lincoln.callbacks.early_stopping import EarlyStopping
+from lincoln.callbacks.finite import FiniteGuard
+from lincoln.errors import ArgumentError
+from lincoln.layers import Layer
+from lincoln.losses import Loss
+from lincoln.optim import Optimizer
+from lincoln.training import resume
+from lincoln.training.best import Best
+from lincoln.training.config import TrainerConfig
+from lincoln.training.state import RunState
+from lincoln.training.tally import Tally
+
+
+class Run(RunState):
+    """A run and its parts. Each part has its own state; a checkpoint asks each for it."""
+
+    def __init__(
+        self,
+        model: Layer,
+        config: TrainerConfig,
+        loss: Loss,
+        optimizer: Optimizer,
+        callbacks: Sequence[Callback],
+        tally: Tally | None,
+    ) -> None:
+        super().__init__(model, config, loss, optimizer, tally)
+        self.guard = FiniteGuard(optimizer)
+        self.early_stopping = EarlyStopping(config.patience, config.restore_best, Best(config.min_delta))
+        listening = [*callbacks, *shown_by(config)]
+        saved = [callback for callback in listening if callback.saved]
+        self.parts = resume.Parts(self.early_stopping.best, saved)
+        self.checkpoints: Checkpoints | None = None
+        if config.checkpoint_folder is not None:
+            self.checkpoints = Checkpoints(config, self.parts, self.early_stopping, self.guard)
+        last = [self.checkpoints] if self.checkpoints else []
+        self.callbacks = Callbacks(listening, first=[self.early_stopping], last=last)
+
+    def check_finite(self, loss: float) -> None:
+        """If the loss or the weights are not finite, put back the last finite ones and raise DivergenceError."""
+        self.guard.check(self, loss)
+
+    def save(self, best: bool = False) -> Path:
+        """Save the run in the config's checkpoint folder, as it stands between two steps. Return the file's path."""
+        return self._saver().save(self, best)
+
+    def resume(self, path: str | Path | None = None) -> Path:
+        """Put the run back to a checkpoint, by default the newest in the config's folder. Return its path; then `train()`.
+
+        A resumed run ends as it would have without the interruption, bit by bit, if the trainer was made in the same way
+        (only `num_epochs` and the display may differ; the learning rate is the checkpoint's). A damaged checkpoint is
+        passed over with a warning for the one before it, and set aside under another name. Raises CheckpointError if none
+        is left; MatchError, with nothing changed, for a checkpoint of another network, optimizer or kind of run.
+        """
+        path = self._saver().folder if path is None else Path(path)
+        found = restore_newest(path, partial(resume.restore, self, self.parts))
+        self.guard.forget()
+        return found
+
+    def _saver(self) -> Checkpoints:
+        if self.checkpoints is None:
+            raise ArgumentError("Trainer: the config has no checkpoint_folder")
+        return self.checkpoints
