@@ -35,8 +35,8 @@ GROUND = {"errors", "_util", "init"}
 """All that data, schedules and metrics may import."""
 
 NAMED_TUPLE = {"_replace", "_asdict", "_fields", "_make"}
-TORCH_ONLY = {"_schema", "_forward_hooks", "_forward_pre_hooks", "_modules"}
-"""Names of torch's that have no public form: an operation's arguments, and what a torch module holds."""
+PUBLISHED = {"_schema", "_forward_hooks", "_forward_pre_hooks", "_modules", "_getframe"}
+"""Names of torch's and Python's that have no other form: an operation's arguments, a torch module's parts, a frame."""
 AUTOGRAD = {"autograd", "requires_grad", "requires_grad_", "is_grad_enabled", "enable_grad", "set_grad_enabled"}
 FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -301,7 +301,7 @@ def _last_name(node: ast.AST) -> str:
 
 
 def _is_private(name: str) -> bool:
-    return name.startswith("_") and not name.startswith("__") and name not in NAMED_TUPLE | TORCH_ONLY
+    return name.startswith("_") and not name.startswith("__") and name not in NAMED_TUPLE | PUBLISHED
 
 
 def _is_own(node: ast.Attribute, inside: ast.ClassDef | None) -> bool:
