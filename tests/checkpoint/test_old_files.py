@@ -1,4 +1,4 @@
-"""Files written before the house was rebuilt (at d2000af) still load, and a run goes on from them."""
+"""Files written at commit d2000af still load, and a run continues from one of them."""
 
 from functools import partial
 from pathlib import Path
@@ -47,8 +47,8 @@ def trainer(folder):
     )
 
 
-def test_a_run_goes_on_in_the_middle_of_its_fifth_epoch(tmp_path):
-    """With all that a file holds: AMSGrad, a joined schedule, dropout, accumulation, a recorder, the best weights."""
+def test_a_run_continues_in_the_middle_of_its_fifth_epoch(tmp_path):
+    """It has all that a run can save: AMSGrad, a joined schedule, dropout, accumulation, a recorder, best weights."""
     whole = trainer(tmp_path / "whole")
     whole.train()
     resumed = trainer(tmp_path / "resumed")

@@ -81,7 +81,7 @@ def test_batches_on_a_device(device):
 
 @pytest.mark.parametrize("generator", [True, False])
 @pytest.mark.parametrize("budget", [2**30, 0])
-def test_a_loader_goes_on_in_the_middle_of_an_epoch(generator, budget):
+def test_a_loader_continues_in_the_middle_of_an_epoch(generator, budget):
     def make():
         own = torch.Generator().manual_seed(3) if generator else None
         return DataLoader(Dataset(torch.arange(25)), 4, shuffle=True, generator=own, copy_budget=budget)

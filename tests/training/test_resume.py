@@ -288,7 +288,7 @@ def _child(folder, started):
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
 def test_killed_at_50_random_moments(tmp_path):
-    """Each child checkpoints every step and is killed; the run, resumed to its end, is the run that nobody killed."""
+    """Each child saves every step and is killed; the run, resumed, ends exactly as a run that was never killed."""
     whole = trainer(None, **LONG)
     whole.train()
     context = multiprocessing.get_context("forkserver")

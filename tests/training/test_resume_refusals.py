@@ -75,7 +75,7 @@ def test_settings_that_must_not_change_within_an_epoch(tmp_path):
     ],
 )
 def test_tensors_that_do_not_fit(tmp_path, optimizer, what, message):
-    """A file that is whole, and whose checksum holds, but that does not hold what it should."""
+    """The file is whole and its checksum right, but its content is not that of this run."""
     trainer(tmp_path, interval=None, optimizer=optimizer).train()
     tensors, state = checkpoint.read(checkpoint.candidates(tmp_path)[0])
     if what == "missing":
