@@ -1,15 +1,16 @@
-"""Data for the estimators, ours beside scikit-learn's, and what it means that two are alike."""
+"""Data, settings and comparisons for the tests of the estimators, which stand beside scikit-learn's."""
 
 import warnings
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import sklearn.neural_network
 from numpy.testing import assert_allclose, assert_array_equal
 from threadpoolctl import threadpool_limits
 
 import lincoln.estimators
-from lincoln import SGD, Dense, Sequential
+from lincoln import SGD, Callback, Dense, Sequential
 
 _random = np.random.RandomState(0)
 X = _random.randn(60, 5)
@@ -25,6 +26,12 @@ WEIGHTS = _random.uniform(0.1, 3, 60)
 SMALL = {"hidden_layer_sizes": (6,), "random_state": 3, "max_iter": 8, "batch_size": 16, "learning_rate_init": 0.01}
 MLPS = ["MLPClassifier", "MLPRegressor"]
 NETWORKS = ["NetworkClassifier", "NetworkRegressor"]
+ALL = [*MLPS, *NETWORKS]
+CLASSIFIERS = ["MLPClassifier", "NetworkClassifier"]
+each_kind = pytest.mark.parametrize("kind", ALL)
+each_mlp = pytest.mark.parametrize("kind", MLPS)
+each_network = pytest.mark.parametrize("kind", NETWORKS)
+each_classifier = pytest.mark.parametrize("kind", CLASSIFIERS)
 FRAGILE = {  # what diverges on huge data
     "MLP": {"solver": "sgd"},
     "Net": {"network": Sequential(Dense(6, "relu"), Dense(1, None)), "optimizer": SGD},
@@ -128,3 +135,102 @@ def assert_same(name, found, expected, rtol=1e-9, atol=1e-11):
     else:
         assert type(found) is type(expected), name
         assert found == expected, name
+
+
+def fitted(kind, y=None, weights=None, features=X, **settings):
+    return quietly(ours(kind, **settings).fit, features, y_for(kind) if y is None else y, weights)
+
+
+def named(settings):
+    return ",".join(f"{name}={value}" for name, value in settings.items()) if isinstance(settings, dict) else None
+
+
+ADAPTIVE = {"solver": "sgd", "learning_rate": "adaptive", "learning_rate_init": 0.3, "tol": 0.01, "max_iter": 120}
+TARGET_KINDS = {
+    "three classes": ("MLPClassifier", CLASSES),
+    "strings": ("MLPClassifier", np.array(["low", "mid", "high"])[CLASSES]),
+    "two strings": ("MLPClassifier", np.array(["no", "yes"])[BINARY]),
+    "objects": ("MLPClassifier", np.array(["no", "yes"], dtype=object)[BINARY]),
+    "booleans": ("MLPClassifier", BINARY.astype(bool)),
+    "integers of any value": ("MLPClassifier", CLASSES * 100 - 7),
+    "whole floats": ("MLPClassifier", CLASSES.astype(float)),
+    "one class": ("MLPClassifier", np.ones(60, dtype=int)),
+    "one string": ("MLPClassifier", np.full(60, "only")),
+    "a list": ("MLPClassifier", BINARY.tolist()),
+    "several labels": ("MLPClassifier", LABELS),
+    "sparse labels": ("MLPClassifier", sp.csr_array(LABELS)),
+    "boolean labels": ("MLPClassifier", LABELS.astype(bool)),
+    "a column of classes": ("MLPClassifier", CLASSES[:, None]),
+    "numbers": ("MLPRegressor", NUMBERS),
+    "whole numbers": ("MLPRegressor", CLASSES),
+    "float32 numbers": ("MLPRegressor", NUMBERS.astype(np.float32)),
+    "a column": ("MLPRegressor", NUMBERS[:, None]),
+    "two outputs": ("MLPRegressor", TARGETS),
+    "a list of lists": ("MLPRegressor", TARGETS.tolist()),
+}
+SOLVERS = [
+    {"solver": "adam"},
+    {"solver": "sgd", "alpha": 0.5},
+    {"solver": "lbfgs", "max_iter": 6, "alpha": 0.5},
+    {"solver": "adam", "early_stopping": True, "validation_fraction": 0.3},
+]
+KINDS_AND_TARGETS = [
+    ("MLPClassifier", BINARY, [0, 1]),
+    ("MLPClassifier", np.array(["low", "mid", "high"])[CLASSES], ["high", "low", "mid"]),
+    ("MLPClassifier", LABELS, [0, 1, 2]),
+    ("MLPRegressor", NUMBERS, None),
+    ("MLPRegressor", TARGETS, None),
+]
+TARGET_IDS = ["binary", "strings", "labels", "numbers", "two outputs"]
+each_target = pytest.mark.parametrize(("kind", "y", "classes"), KINDS_AND_TARGETS, ids=TARGET_IDS)
+STEPPED = [
+    {"solver": "adam"},
+    {"solver": "sgd"},
+    {"solver": "sgd", "learning_rate": "invscaling", "learning_rate_init": 0.1},
+    {"solver": "sgd", "learning_rate": "adaptive", "tol": 1.0, "n_iter_no_change": 1},
+    {"solver": "sgd", "momentum": 0, "shuffle": False, "batch_size": 7},
+]
+each_step = pytest.mark.parametrize("settings", STEPPED, ids=lambda s: ",".join(map(str, s.values())))
+
+
+def both(pair, method, *data, **more):
+    """Call `method` of each; the warnings, too, are the same."""
+    assert heard(getattr(pair[0], method), *data, **more) == heard(getattr(pair[1], method), *data, **more)
+    assert_alike(*pair)
+
+
+def first(classes):
+    return {} if classes is None else {"classes": classes}
+
+
+def assert_equal_fits(one, other):
+    assert_array_equal(one.predict(X), other.predict(X))
+    assert_allclose(one.loss_curve_, other.loss_curve_, rtol=1e-12)
+
+
+class Watcher(Callback):
+    """The network's loss on other data, measured on the outside."""
+
+    def __init__(self, measure):
+        self.measure = measure
+        self.found = []
+        self.epochs = 0
+
+    def epoch_end(self, trainer):
+        self.epochs += 1
+        self.found.append(self.measure(trainer))
+
+
+def beside(kind, **settings):
+    """Ours and, where it has one, scikit-learn's."""
+    return [ours(kind, **settings), *([theirs(kind, **settings)] if kind in MLPS else [])]
+
+
+def assert_both_refuse(pair, method, *data, **more):
+    """An exception of the same kind, with words of its own."""
+    errors = [refusal(getattr(estimator, method), *data, **more) for estimator in pair]
+    assert errors[-1] is not None, "scikit-learn takes it"
+    (kind,) = [kind for kind in (ValueError, TypeError, AttributeError) if isinstance(errors[-1], kind)]
+    assert isinstance(errors[0], kind), errors
+    assert len(str(errors[0])) > 15
+    return errors[0]

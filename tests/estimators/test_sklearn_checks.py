@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+from collections import ChainMap
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -35,15 +37,20 @@ def results(estimator):
         for result in check_estimator(estimator, on_fail=None, on_skip=None)
     ]
 
-json.dump({
-    "MLPClassifier": results(MLPClassifier(max_iter=100)),
-    "MLPRegressor": results(MLPRegressor(max_iter=100)),
-    "NetworkClassifier": results(NetworkClassifier(net, lr=0.01, max_iter=300)),
-    "NetworkRegressor": results(NetworkRegressor(net, lr=0.02, max_iter=300)),
-    "scikit-learn's MLPClassifier": results(sklearn.neural_network.MLPClassifier(max_iter=100)),
-    "scikit-learn's MLPRegressor": results(sklearn.neural_network.MLPRegressor(max_iter=100)),
-}, sys.stdout)
+ESTIMATORS = {
+    "MLPClassifier": MLPClassifier(max_iter=100),
+    "MLPRegressor": MLPRegressor(max_iter=100),
+    "NetworkClassifier": NetworkClassifier(net, lr=0.01, max_iter=300),
+    "NetworkRegressor": NetworkRegressor(net, lr=0.02, max_iter=300),
+    "scikit-learn's MLPClassifier": sklearn.neural_network.MLPClassifier(max_iter=100),
+    "scikit-learn's MLPRegressor": sklearn.neural_network.MLPRegressor(max_iter=100),
+}
+json.dump({name: results(ESTIMATORS[name]) for name in sys.argv[1:]}, sys.stdout)
 """
+HALVES = [  # each for a process of its own
+    ["MLPClassifier", "MLPRegressor", "scikit-learn's MLPRegressor"],
+    ["NetworkClassifier", "NetworkRegressor", "scikit-learn's MLPClassifier"],
+]
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +59,16 @@ def results():
         "SCIPY_ARRAY_API": "1",
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests" / "estimators"), os.environ.get("PYTHONPATH", "")]),
     }
-    done = subprocess.run([sys.executable, "-c", RUN], env=environment, capture_output=True, text=True, timeout=400)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+
+    def run(names):
+        done = subprocess.run(
+            [sys.executable, "-c", RUN, *names], env=environment, capture_output=True, text=True, timeout=400
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    with ThreadPoolExecutor() as pool:
+        return dict(ChainMap(*pool.map(run, HALVES)))
 
 
 def outcomes(results):

@@ -1,26 +1,33 @@
-"""The estimators among scikit-learn's tools: pipelines, searches, copies and pickles, metadata routing, display."""
+"""The estimators in scikit-learn's tools: pipelines, searches, ensembles, metadata routing."""
 
-import copy
-import io
-import pickle
-import subprocess
-import sys
-from pathlib import Path
-
-import joblib
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 import sklearn
-from estimator_cases import BINARY, CLASSES, MLPS, NETWORKS, NUMBERS, WEIGHTS, X, heard, net, ours, quietly, theirs, y_for
+from estimator_cases import (
+    BINARY,
+    CLASSES,
+    MLPS,
+    NETWORKS,
+    NUMBERS,
+    WEIGHTS,
+    X,
+    each_kind,
+    each_mlp,
+    heard,
+    net,
+    ours,
+    quietly,
+    theirs,
+    y_for,
+)
 from estimator_cases import one_thread as one_thread  # a fixture
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import BaggingRegressor, StackingClassifier, VotingClassifier, VotingRegressor
-from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
+from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, cross_val_predict, cross_val_score, learning_curve
 from sklearn.multiclass import OneVsRestClassifier
@@ -28,33 +35,7 @@ from sklearn.multioutput import ClassifierChain, MultiOutputRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-import lincoln.estimators
 from lincoln import Dense, Sequential
-from lincoln.estimators import MLPClassifier, NetworkClassifier
-
-ALL = [*MLPS, *NETWORKS]
-ROOT = Path(__file__).parents[2]
-each_kind = pytest.mark.parametrize("kind", ALL)
-each_mlp = pytest.mark.parametrize("kind", MLPS)
-
-
-def through_pickle(estimator):
-    return pickle.loads(pickle.dumps(estimator))
-
-
-def through_joblib(estimator):
-    file = io.BytesIO()
-    joblib.dump(estimator, file)
-    file.seek(0)
-    return joblib.load(file)
-
-
-COPIES = {"deepcopy": copy.deepcopy, "pickle": through_pickle, "joblib": through_joblib}
-each_copy = pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
-
-
-# ---- Tools that take any estimator
-
 
 TOOLS = {
     "pipeline": (lambda e: make_pipeline(StandardScaler(), e), "both"),
@@ -137,9 +118,6 @@ def test_pipelines_that_hand_on_frames(kind, library):
     assert_allclose(pipeline.predict(frame), plain.predict(X))
 
 
-# ---- Metadata routing
-
-
 @each_kind
 def test_weights_are_routed_where_they_are_asked_for(kind):
     y = y_for(kind)
@@ -156,121 +134,3 @@ def test_weights_are_routed_where_they_are_asked_for(kind):
         with pytest.raises(UnsetMetadataPassedError, match="sample_weight"):
             make_pipeline(scaler, ours(kind)).fit(X, y, sample_weight=WEIGHTS)
         assert asking.set_partial_fit_request(sample_weight=True) is asking
-
-
-# ---- Copies
-
-
-@each_copy
-@each_kind
-def test_a_copy_of_a_fitted_one_goes_on_as_it_does(kind, copied):
-    y = y_for(kind)
-    estimator = quietly(ours(kind, warm_start=True).fit, X, y)
-    twin = copied(estimator)
-    assert_array_equal(twin.predict(X), estimator.predict(X))
-    assert twin.get_params().keys() == estimator.get_params().keys()
-    assert (twin.loss_curve_, twin.t_, twin.n_iter_) == (estimator.loss_curve_, estimator.t_, estimator.n_iter_)
-    look = "predict_proba" if is_classifier(estimator) else "predict"
-    before = getattr(estimator, look)(X)
-    for method in ("partial_fit", "fit", "partial_fit"):
-        quietly(getattr(twin, method), X[:40], y[:40])
-    assert_array_equal(getattr(estimator, look)(X), before)
-    for method in ("partial_fit", "fit", "partial_fit"):
-        quietly(getattr(estimator, method), X[:40], y[:40])
-    assert_array_equal(twin.predict(X), estimator.predict(X))
-    assert twin.loss_curve_ == estimator.loss_curve_
-    assert (getattr(estimator, look)(X) != before).any()
-
-
-@each_copy
-@each_mlp
-def test_the_coefficients_of_a_copy_are_its_own(kind, copied):
-    estimator = quietly(ours(kind).fit, X, y_for(kind))
-    twin = copied(estimator)
-    kept = estimator.coefs_[0].copy()
-    twin.coefs_[0][:] = 0
-    assert_array_equal(estimator.coefs_[0], kept)
-    assert twin.predict(X).tolist() != estimator.predict(X).tolist()
-    estimator.coefs_ = [np.zeros_like(coef) for coef in estimator.coefs_]
-    assert_array_equal(copied(estimator).predict(X), estimator.predict(X))
-    assert not np.any(copied(estimator).coefs_[0])
-
-
-@each_copy
-@each_kind
-def test_a_copy_of_an_unfitted_one_fits_as_it_does(kind, copied):
-    estimator = ours(kind)
-    twin = copied(estimator)
-    with pytest.raises(NotFittedError):
-        twin.predict(X)
-    assert_array_equal(*(quietly(one.fit, X, y_for(kind)).predict(X) for one in (estimator, twin)))
-
-
-@each_mlp
-def test_lbfgs_is_pickled_and_goes_on(kind):
-    estimator = quietly(ours(kind, solver="lbfgs", warm_start=True, max_iter=3).fit, X, y_for(kind))
-    twin = through_pickle(estimator)
-    for one in (estimator, twin):
-        quietly(one.fit, X, y_for(kind))
-    assert_array_equal(twin.predict(X), estimator.predict(X))
-
-
-@each_kind
-def test_a_clone_is_unfitted_and_fits_alike(kind):
-    estimator = quietly(ours(kind, tol=0.5, early_stopping=True).fit, X, y_for(kind))
-    twin = clone(estimator)
-    assert not hasattr(twin, "network_")
-    assert not hasattr(twin, "loss_")
-    assert twin.tol == 0.5
-    assert_array_equal(quietly(twin.fit, X, y_for(kind)).predict(X), estimator.predict(X))
-    assert_array_equal(quietly(clone(twin).fit, X, y_for(kind)).predict(X), estimator.predict(X))
-
-
-@each_kind
-def test_set_params(kind):
-    estimator = ours(kind).set_params(max_iter=3, tol=0.25)
-    assert (estimator.get_params()["max_iter"], estimator.tol) == (3, 0.25)
-    with pytest.raises(ValueError, match="Invalid parameter"):
-        estimator.set_params(nonsense=1)
-
-
-# ---- Display
-
-
-@each_kind
-def test_display(kind):
-    unfitted = ours(kind)
-    fitted = quietly(ours(kind).fit, X, y_for(kind))
-    assert "not fitted" in unfitted._repr_html_().lower()
-    page = fitted._repr_html_()
-    assert kind in page
-    assert "max_iter" in page
-    assert "not fitted" not in page.lower()
-    assert repr(fitted) == repr(unfitted)
-
-
-def test_repr_shows_what_was_changed():
-    assert repr(MLPClassifier()) == "MLPClassifier()"
-    assert repr(MLPClassifier(alpha=1)) == "MLPClassifier(alpha=1)"
-    assert repr(MLPClassifier((3,), dropout=0.5)) == "MLPClassifier(dropout=0.5, hidden_layer_sizes=(3,))"
-    assert repr(NetworkClassifier(len, lr=0.5)) == "NetworkClassifier(lr=0.5, network=<built-in function len>)"
-
-
-def test_kinds():
-    for kind in ALL:
-        assert is_classifier(ours(kind)) == kind.endswith("Classifier")
-        assert is_regressor(ours(kind)) == kind.endswith("Regressor")
-        assert kind in lincoln.estimators.__all__
-        assert getattr(lincoln.estimators, kind).__doc__
-
-
-# ---- Importing
-
-
-def test_lincoln_imports_scikit_learn_only_with_its_estimators():
-    code = (
-        "import sys, lincoln; heavy = ('sklearn', 'scipy'); print([name for name in heavy if name in sys.modules]);"
-        "import lincoln.estimators; print(lincoln.estimators.MLPClassifier.__name__, 'sklearn' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT, timeout=120)
-    assert done.stdout.split("\n")[:2] == ["[]", "MLPClassifier True"]

@@ -1,22 +1,23 @@
-"""What the estimators refuse: what scikit-learn's do, with exceptions of the same kind."""
-
-import math
+"""Data that are refused, where scikit-learn refuses them, with exceptions of the same kind."""
 
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
 from estimator_cases import (
+    ALL,
     BINARY,
     CLASSES,
     COUNTS,
     FRAGILE,
     LABELS,
-    MLPS,
-    NETWORKS,
     NUMBERS,
     WEIGHTS,
     X,
+    assert_both_refuse,
+    beside,
+    each_kind,
+    each_mlp,
     ours,
     quietly,
     refusal,
@@ -25,76 +26,6 @@ from estimator_cases import (
 )
 from estimator_cases import one_thread as one_thread  # a fixture
 from sklearn.exceptions import NotFittedError
-from sklearn.utils._param_validation import InvalidParameterError, generate_invalid_param_val, make_constraint
-
-ALL = [*MLPS, *NETWORKS]
-each_kind = pytest.mark.parametrize("kind", ALL)
-each_mlp = pytest.mark.parametrize("kind", MLPS)
-
-
-def beside(kind, **settings):
-    """Ours and, where it has one, scikit-learn's."""
-    return [ours(kind, **settings), *([theirs(kind, **settings)] if kind in MLPS else [])]
-
-
-def assert_both_refuse(pair, method, *data, **more):
-    """An exception of the same kind, with words of its own."""
-    errors = [refusal(getattr(estimator, method), *data, **more) for estimator in pair]
-    assert errors[-1] is not None, "scikit-learn takes it"
-    (kind,) = [kind for kind in (ValueError, TypeError, AttributeError) if isinstance(errors[-1], kind)]
-    assert isinstance(errors[0], kind), errors
-    assert len(str(errors[0])) > 15
-    return errors[0]
-
-
-# ---- Parameters
-
-VALUES = [
-    -1, 0, 1, 2, -0.5, 0.5, 1.0, 1.5, math.nan, math.inf, -math.inf, True, None, "nonsense", "auto", "adaptive", "constant",
-    (), (3, 2), [0], (3, -1), ("a",), {}, np.int64(2), np.float32(0.5), b"sgd", object(),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("kind", "name"), [(kind, name) for kind in MLPS for name in theirs(kind).get_params() if name != "random_state"]
-)
-def test_values_are_refused_where_scikit_learn_refuses_them(kind, name):
-    y = np.abs(y_for(kind))
-    for value in VALUES:
-        mine, other = (refusal(make(kind, **{"max_iter": 2} | {name: value}).fit, X, y) for make in (ours, theirs))
-        if name == "hidden_layer_sizes" and isinstance(other, Exception) and not isinstance(other, ValueError):
-            assert isinstance(mine, Exception), value
-        else:
-            assert (mine is None) == (other is None), (value, mine, other)
-            assert other is None or isinstance(mine, type(other)), (value, mine, other)
-
-
-def _constraints(kind):
-    for name, constraints in type(ours(kind))._parameter_constraints.items():
-        for constraint in constraints:
-            try:
-                bad = generate_invalid_param_val(make_constraint(constraint))
-            except NotImplementedError:
-                continue
-            if not any(make_constraint(other).is_satisfied_by(bad) for other in constraints):
-                yield kind, name, bad
-
-
-@pytest.mark.parametrize(("kind", "name", "bad"), [row for kind in ALL for row in _constraints(kind)], ids=str)
-def test_values_outside_the_constraints_are_refused(kind, name, bad):
-    with pytest.raises(InvalidParameterError, match=f"The '{name}' parameter of {kind} must be"):
-        ours(kind, **{name: bad}).fit(X, y_for(kind))
-    if "Classifier" in kind:
-        with pytest.raises(InvalidParameterError, match=name):
-            ours(kind, **{name: bad}).partial_fit(X, BINARY, classes=[0, 1])
-
-
-@each_kind
-def test_every_parameter_has_a_constraint(kind):
-    assert set(type(ours(kind))._parameter_constraints) == set(ours(kind).get_params())
-
-
-# ---- Features and targets
 
 
 def changed(array, value):
@@ -120,6 +51,28 @@ FEATURES = {
     "sparse nan": sp.csr_array(changed(X, np.nan)),
     "missing in a frame": pd.DataFrame({"a": [1.0, None] * 30}),
 }
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize("features", FEATURES)
+@each_kind
+def test_features_that_are_refused(kind, features, method):
+    more = {"classes": [0, 1]} if method == "partial_fit" and "Classifier" in kind else {}
+    error = assert_both_refuse(beside(kind), method, FEATURES[features], y_for(kind), **more)
+    assert isinstance(error, ValueError | TypeError)
+
+
+@pytest.mark.parametrize("features", [name for name in FEATURES if name != "too few"])
+@each_kind
+def test_features_that_are_refused_in_prediction(kind, features):
+    pair = [quietly(estimator.fit, X, y_for(kind)) for estimator in beside(kind)]
+    methods = ["predict", "predict_proba", "predict_log_proba"] if "Classifier" in kind else ["predict"]
+    for method in methods:
+        assert_both_refuse(pair, method, FEATURES[features])
+    assert_both_refuse(pair, "score", FEATURES[features], y_for(kind))
+    assert "features" in str(assert_both_refuse(pair, "predict", X[:, :3]))
+
+
 CLASS_TARGETS = {
     "nan": np.where(BINARY, np.nan, 1.0),
     "infinity": np.where(BINARY, np.inf, 1.0),
@@ -144,34 +97,6 @@ NUMBER_TARGETS = {
     "complex": NUMBERS + 1j,
     "a number": 1.0,
 }
-SAMPLE_WEIGHTS = {
-    "too few": WEIGHTS[:59],
-    "nan": np.where(BINARY, np.nan, 1.0),
-    "infinity": np.where(BINARY, np.inf, 1.0),
-    "two dimensions": WEIGHTS[:, None] @ WEIGHTS[None],
-    "words": np.full(60, "a"),
-    "complex": WEIGHTS + 1j,
-}
-
-
-@pytest.mark.parametrize("method", ["fit", "partial_fit"])
-@pytest.mark.parametrize("features", FEATURES)
-@each_kind
-def test_features_that_are_refused(kind, features, method):
-    more = {"classes": [0, 1]} if method == "partial_fit" and "Classifier" in kind else {}
-    error = assert_both_refuse(beside(kind), method, FEATURES[features], y_for(kind), **more)
-    assert isinstance(error, ValueError | TypeError)
-
-
-@pytest.mark.parametrize("features", [name for name in FEATURES if name != "too few"])
-@each_kind
-def test_features_that_are_refused_in_prediction(kind, features):
-    pair = [quietly(estimator.fit, X, y_for(kind)) for estimator in beside(kind)]
-    methods = ["predict", "predict_proba", "predict_log_proba"] if "Classifier" in kind else ["predict"]
-    for method in methods:
-        assert_both_refuse(pair, method, FEATURES[features])
-    assert_both_refuse(pair, "score", FEATURES[features], y_for(kind))
-    assert "features" in str(assert_both_refuse(pair, "predict", X[:, :3]))
 
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
@@ -184,6 +109,16 @@ def test_targets_that_are_refused(kind, target, method):
     more = {"classes": [0, 1]} if method == "partial_fit" and "Classifier" in kind else {}
     error = assert_both_refuse(beside(kind), method, X, y, **more)
     assert isinstance(error, ValueError | TypeError)
+
+
+SAMPLE_WEIGHTS = {
+    "too few": WEIGHTS[:59],
+    "nan": np.where(BINARY, np.nan, 1.0),
+    "infinity": np.where(BINARY, np.inf, 1.0),
+    "two dimensions": WEIGHTS[:, None] @ WEIGHTS[None],
+    "words": np.full(60, "a"),
+    "complex": WEIGHTS + 1j,
+}
 
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
@@ -208,31 +143,6 @@ def test_not_fitted(kind):
         for method in ("predict", "predict_proba") if "Classifier" in kind else ("predict",):
             with pytest.raises(NotFittedError):
                 getattr(estimator, method)(X)
-
-
-# ---- Settings that do not fit the data
-
-
-@each_kind
-def test_a_validation_share_that_is_too_small(kind):
-    pair = beside(kind, early_stopping=True, validation_fraction=0.01)
-    error = assert_both_refuse(pair, "fit", X, y_for(kind))
-    assert isinstance(error, ValueError)
-    assert_both_refuse(beside(kind, early_stopping=True, validation_fraction=0), "fit", X, y_for(kind))
-    if "Regressor" in kind:
-        assert "validation set is too small" in str(error)
-
-
-@each_kind
-def test_early_stopping_in_partial_fit(kind):
-    more = {"classes": [0, 1]} if "Classifier" in kind else {}
-    error = assert_both_refuse(beside(kind, early_stopping=True), "partial_fit", X, y_for(kind), **more)
-    assert "early_stopping" in str(error)
-
-
-def test_a_class_too_rare_to_be_split():
-    rare = (np.arange(60) == 0).astype(int)
-    assert_both_refuse(beside("MLPClassifier", early_stopping=True), "fit", X, rare)
 
 
 def test_poisson_loss_of_negative_numbers():
@@ -262,9 +172,6 @@ def test_what_diverges_is_refused(kind, method):
     with pytest.raises(ValueError, match="non-finite parameter weights"):
         quietly(getattr(estimator, method), X * 1e300, y_for(kind), **more)
     assert not hasattr(estimator, "loss_")
-
-
-# ---- Classes
 
 
 @pytest.mark.parametrize("kind", ["MLPClassifier", "NetworkClassifier"])

@@ -1,4 +1,4 @@
-"""A fit that fails leaves an estimator as it was."""
+"""A fit that fails leaves an estimator as it was; any fit leaves the data as they were."""
 
 import copy
 import pickle
@@ -6,16 +6,13 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from estimator_cases import BINARY, FRAGILE, MLPS, NETWORKS, WEIGHTS, X, heard, ours, quietly, refusal, y_for
+from estimator_cases import BINARY, FRAGILE, WEIGHTS, X, each_kind, each_mlp, heard, ours, quietly, refusal, y_for
 from estimator_cases import one_thread as one_thread  # a fixture
 from numpy.testing import assert_array_equal
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
+import lincoln as lnc
 from lincoln import Callback
-
-ALL = [*MLPS, *NETWORKS]
-each_kind = pytest.mark.parametrize("kind", ALL)
-each_mlp = pytest.mark.parametrize("kind", MLPS)
 
 
 class Fails(Callback):
@@ -53,6 +50,10 @@ FIT_FAILURES = {
 }
 
 
+def _plain(values):
+    return [name for name in values if name not in ("network", "network_", "_loss", "_optimizer", "_shown", "callbacks")]
+
+
 def state(estimator):
     """All that it is, by value."""
     values = {name: value for name, value in vars(estimator).items() if not isinstance(value, Callback)}
@@ -60,10 +61,6 @@ def state(estimator):
     weights = estimator.network_.flatten()[0].numpy().tobytes()
     optimizer = {n: v.numpy().tobytes() if hasattr(v, "numpy") else v for n, v in estimator._optimizer.state_dict().items()}
     return kept, sorted(vars(estimator)), weights, optimizer, estimator.predict(X).tobytes(), id(estimator.network_)
-
-
-def _plain(values):
-    return [name for name in values if name not in ("network", "network_", "_loss", "_optimizer", "_shown", "callbacks")]
 
 
 @pytest.mark.parametrize("warm", [False, True], ids=["cold", "warm"])
@@ -115,6 +112,21 @@ def test_lbfgs_that_fails_changes_nothing(kind):
         assert [coef.tobytes() for coef in estimator.coefs_] == kept[0]
         assert_array_equal(estimator.predict(X), kept[1])
         assert (estimator.loss_, estimator.n_iter_) == kept[2:]
+
+
+def test_a_failed_fit_with_changed_parameters_changes_nothing():
+    mlp = quietly(ours("MLPClassifier", warm_start=True).fit, X, BINARY)
+    before, state = mlp.predict_proba(X), mlp._optimizer.state_dict()
+
+    class Stumble(lnc.Callback):
+        def epoch_end(self, trainer):
+            raise RuntimeError("stumbled")
+
+    mlp.set_params(activation="tanh", callbacks=[Stumble()])
+    with pytest.raises(RuntimeError, match="stumbled"):
+        mlp.partial_fit(X, BINARY)
+    assert_array_equal(mlp.predict_proba(X), before)
+    torch.testing.assert_close(mlp._optimizer.state_dict(), state)
 
 
 @each_kind
