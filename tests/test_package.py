@@ -233,3 +233,12 @@ def test_the_benchmark_of_the_estimators_runs(script):
     assert len(rows) == 12
     assert all(row[-1] == row[-2] for row in rows), "both libraries train the same network"
     assert "lowest ratio" in out
+
+
+@runs("benchmarks/tricks.py", "--quick", "--json", "result.json")
+def test_the_benchmark_of_the_tricks_runs(script):
+    """It also compares each trick with its plain form."""
+    printed, folder = script
+    assert "ratio" in printed
+    rows = json.loads((folder / "result.json").read_text())["rows"]
+    assert {row["trick"] for row in rows} >= {"narrow outputs by columns", "softmax down columns", "replay"}
