@@ -1,4 +1,8 @@
-"""Run README.md and the docs as tests: Python blocks are executed; a text block says what the one before it prints."""
+"""Run the pages as tests: execute each ```python block, and compare what it prints with the ```text block after it.
+
+The blocks of a page share their names. `torch.manual_seed(0)` precedes each block. A page whose examples are run is listed
+here and in `testpaths` of pyproject.toml.
+"""
 
 import contextlib
 import io
@@ -10,8 +14,17 @@ from sybil import Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser
 
+PAGES = [
+    "README.md",
+    "docs/errors.md",
+    "docs/estimators.md",
+    "docs/layers.md",
+    "docs/notebook.md",
+    "docs/training.md",
+]
 
-class _Python(CodeBlockParser):
+
+class _PythonBlock(CodeBlockParser):
     language = "python"
 
     def evaluate(self, example):
@@ -23,15 +36,15 @@ class _Python(CodeBlockParser):
         return problem
 
 
-class _Printed(CodeBlockParser):
-    """Words must be the same; numbers may differ as processors do, and seconds as they like."""
+class _TextBlock(CodeBlockParser):
+    """Compare words exactly, and numbers to 1 %, since processors round differently; ignore times in seconds."""
 
     language = "text"
 
     def evaluate(self, example):
         got, expected = (_words_and_numbers(text) for text in (example.namespace["printed"], str(example.parsed)))
         if got[0] != expected[0] or got[1] != pytest.approx(expected[1], rel=0.01, abs=2e-3):
-            return f"printed:\n{example.namespace['printed']}\nthe page says:\n{example.parsed}"
+            return f"printed:\n{example.namespace['printed']}\nexpected, as on the page:\n{example.parsed}"
         return None
 
 
@@ -42,4 +55,4 @@ def _words_and_numbers(text):
     return words, [float(value) for value in re.findall(number, text)]
 
 
-pytest_collect_file = Sybil(parsers=[_Python(), _Printed()], patterns=["README.md", "docs/estimators.md"]).pytest()
+pytest_collect_file = Sybil(parsers=[_PythonBlock(), _TextBlock()], patterns=PAGES).pytest()
