@@ -99,7 +99,7 @@ def test_several_labels_an_example():
         metrics.confusion_matrix(t, p)
     with pytest.raises(DimensionError, match="argmax"):
         metrics.log_loss(t, p)
-    with pytest.raises(DataError, match=r"targets hold 2 \(at \(0, 0\)\); of several labels an example"):
+    with pytest.raises(DataError, match=r"targets hold 2 \(at \(0, 0\)\); expected 0 and 1 for several labels per example"):
         metrics.recall(2 * t, p)
     with pytest.raises(DataError, match=r"targets of shape \(3, 2\) have dtype <U1; expected numbers"):
         metrics.recall(t.astype("U1"), p)

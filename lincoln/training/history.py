@@ -1,4 +1,4 @@
-"""What a training run leaves behind."""
+"""The record that a training run returns."""
 
 from __future__ import annotations
 
@@ -11,52 +11,59 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class TrainerRunResult:
-    """A training run. Losses are per example; an epoch's is the mean over its steps, each taken before its update."""
+class History:
+    """Hold the losses, metrics and learning rates of a training run by epoch, and how it ended.
+
+    Losses are means per example. The training loss of an epoch is the mean over its steps, each measured before the step's
+    update.
+    """
 
     losses: list[float] = field(default_factory=list)
     """Training loss of each epoch."""
     val_losses: list[float] = field(default_factory=list)
-    """Loss on the validation data after each epoch, if there was any."""
+    """Validation loss after each epoch; empty without validation data."""
     metrics: list[tuple[int, float]] = field(default_factory=list)
-    """The metric on the training data, as (epoch, value): at each printed line, and at the end."""
+    """Metric on the training data as (epoch, value), for each epoch that was printed and for the last one."""
     val_metrics: list[float] = field(default_factory=list)
-    """The metric on the validation data after each epoch, if there was any."""
+    """Metric on the validation data after each epoch; empty without validation data or metric."""
     learning_rates: list[float] = field(default_factory=list)
-    """The learning rate at the end of each epoch."""
+    """Learning rate at the end of each epoch."""
     metric: str = "metric"
-    """The metric's name."""
+    """Name of the metric."""
     steps: int = 0
-    """Optimizer steps taken."""
+    """Number of optimizer steps."""
     seconds: float = 0.0
-    """Wall time of the training, validation included."""
+    """Wall time of the run in seconds, validation included."""
     stopped: str = ""
-    """Why it ended."""
+    """Reason why the run ended."""
 
     @property
     def epochs(self) -> int:
-        """Epochs completed."""
+        """Return the number of completed epochs."""
         return len(self.losses)
 
     @property
     def train_losses(self) -> list[float]:
-        """The losses, by the name they have beside `val_losses`."""
+        """Return `losses`: an alias, by the name used beside `val_losses`."""
         return self.losses
 
     @property
     def best_epoch(self) -> int:
-        """The epoch, counted from 1, with the lowest validation loss, or training loss without validation."""
+        """Return the epoch, counted from 1, with the lowest validation loss, or training loss without validation.
+
+        Returns 0 before the first epoch.
+        """
         watched = self.val_losses or self.losses
         return watched.index(min(watched)) + 1 if watched else 0
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """The loss curves, with the best epoch marked (`lincoln.plots.loss_curves`)."""
+        """Draw the losses by epoch with `lincoln.plots.loss_curves`. Raises DataError before the first epoch."""
         from lincoln.plots import loss_curves
 
         return loss_curves(self, ax)
 
     def to_dataframe(self) -> DataFrame:
-        """A row for each epoch, as a pandas DataFrame (pandas must be installed)."""
+        """Return a pandas DataFrame with a row for each epoch. Raises ModuleNotFoundError without pandas."""
         import pandas
 
         columns = {
@@ -72,12 +79,12 @@ class TrainerRunResult:
         return frame
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as plain data."""
+        """Return all fields as plain data."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
-        """A history from what `to_dict` gave, perhaps by way of JSON."""
+        """Return the history that `to_dict` described; `data` may have passed through JSON."""
         return cls(**data | {"metrics": [(epoch, value) for epoch, value in data["metrics"]]})
 
     def __repr__(self) -> str:
@@ -93,4 +100,5 @@ class TrainerRunResult:
         return f"History({', '.join(parts)})"
 
 
-History = TrainerRunResult
+TrainerRunResult = History
+"""An alias of History."""

@@ -1,0 +1,152 @@
+"""Turn what users measure into arrays: targets, predictions, probabilities. Metrics and plots both take their data here.
+
+Tensors on any device, arrays and lists are accepted, and (n, 1) counts as (n,). Classes are whole numbers, booleans or
+strings; several labels per example are (n, n_labels) of 0 and 1.
+
+Raises MatchError for shapes that do not belong together, and DataError for data that cannot be measured.
+"""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from lincoln._util.checks import to_numpy
+from lincoln.errors import DataError, DimensionError, MatchError
+
+
+def as_array(values: Any) -> np.ndarray:
+    """Return the values as an array on the CPU, (n, 1) as (n,)."""
+    array = to_numpy(values) if isinstance(values, Tensor) else np.asarray(values)
+    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+
+
+def same_shape(targets: Any, predictions: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return both as arrays. Raises MatchError unless their shapes are equal."""
+    t, p = as_array(targets), as_array(predictions)
+    if t.shape != p.shape:
+        raise MatchError(f"targets have shape {t.shape}, predictions {p.shape}; expected the same")
+    return t, p
+
+
+def finite_numbers(name: str, array: np.ndarray) -> np.ndarray:
+    """Return the array as float64. Raises DataError if it is empty or holds anything but finite numbers."""
+    if array.dtype.kind == "O" and all(isinstance(number, Real) for number in array.ravel()):
+        array = array.astype(np.float64)
+    if array.size == 0 or array.ndim == 0:
+        raise DataError(f"{name}: no data (shape {array.shape})")
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{name} of shape {array.shape} have dtype {array.dtype}; expected numbers")
+    array = array.astype(np.float64)
+    _refuse(name, array, ~np.isfinite(array), "expected finite numbers")
+    return array
+
+
+def same_numbers(targets: Any, predictions: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return both as float64, (n, outputs). Raises MatchError unless their shapes are equal."""
+    t, p = same_shape(targets, predictions)
+    t, p = finite_numbers("targets", t), finite_numbers("predictions", p)
+    return t.reshape(len(t), -1), p.reshape(len(p), -1)
+
+
+def class_labels(name: str, array: np.ndarray, hint: str) -> np.ndarray:
+    """Return classes as int64 or str, (n,), or several labels per example as int64 0 and 1, (n, n_labels).
+
+    Raises DataError, which ends in `hint`, if the array holds anything else.
+    """
+    if array.dtype.kind == "O" and all(isinstance(label, str) for label in array.ravel()):
+        array = array.astype(str)
+    if array.dtype.kind == "U" and array.ndim == 1 and array.size:
+        return array
+    array = finite_numbers(name, array)
+    _refuse(name, array, array != np.round(array), f"expected classes, whole numbers or strings: {hint}")
+    if array.ndim > 1:
+        wrong = (array != 0) & (array != 1)
+        _refuse(name, array, wrong, f"expected 0 and 1 for several labels per example, shape {array.shape}")
+    return array.astype(np.int64)
+
+
+def classes_in(labels: np.ndarray) -> np.ndarray:
+    """Return the classes in sorted order. If all labels are 0 or 1, the classes are 0 and 1, even if one is absent."""
+    classes = np.unique(labels)
+    return np.arange(2) if classes.dtype.kind != "U" and np.isin(classes, (0, 1)).all() else classes
+
+
+def class_indices(targets: Any, predictions: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return targets and predictions, both (n,), as indices into the sorted classes, and those classes.
+
+    Several labels per example, (n, n_labels), are returned unchanged, with the numbers of the labels as classes.
+    """
+    t, p = same_shape(targets, predictions)
+    t = class_labels("targets", t, "were the arguments swapped?")
+    p = class_labels("predictions", p, "decide first, for instance by probabilities >= 0.5")
+    if t.dtype.kind != p.dtype.kind:
+        kinds = ["strings" if labels.dtype.kind == "U" else "numbers" for labels in (t, p)]
+        raise DataError(f"targets are {kinds[0]} and predictions {kinds[1]}; expected the same")
+    if t.ndim > 1:
+        return t, p, np.arange(t.shape[1])
+    classes = classes_in(np.concatenate([t, p]))
+    return np.searchsorted(classes, t), np.searchsorted(classes, p), classes
+
+
+def class_probabilities(targets: Any, probabilities: Any, scores: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Return targets as class indices, and probabilities as float64.
+
+    The shapes are (n,) and (n,) for two classes, (n,) and (n, classes) for more, and twice (n, n_labels) for several labels
+    per example. With `scores`, any numbers such as log-odds are accepted, except in (n, classes).
+    """
+    t = class_labels("targets", as_array(targets), "were the arguments swapped?")
+    p = finite_numbers("probabilities", as_array(probabilities))
+    if p.shape != t.shape and (t.ndim > 1 or p.ndim != 2 or len(t) != len(p)):
+        raise MatchError(
+            f"targets have shape {t.shape}, probabilities {p.shape}; expected the same, or (n,) and (n, classes)"
+        )
+    if not scores or t.ndim < p.ndim:
+        _refuse("probabilities", p, (p < 0) | (p > 1), "expected 0 to 1: send log-odds through a sigmoid or softmax first")
+    if t.ndim > 1:
+        return t, p
+    if p.ndim > 1:
+        total = p.sum(1)
+        _refuse("probabilities, summed,", total, np.abs(total - 1) > 1e-3, "expected 1 over the classes of each example")
+        if p.shape[1] > 2:
+            return _column_indices(t, p.shape[1]), p
+        p = p[:, 1]
+    classes = classes_in(t)
+    if len(classes) != 2:
+        raise DataError(f"targets hold {len(classes)} classes; probabilities of shape (n,) or (n, 2) are for two classes")
+    return np.searchsorted(classes, t), p
+
+
+def positive_probabilities(
+    targets: Any, probabilities: Any, name: str, scores: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return targets 0 and 1, (n,), and probabilities of 1, (n,), or with `scores` any numbers in their place.
+
+    Raises DimensionError, which names the calling function `name`, for more than two classes or several labels per example.
+    """
+    t, p = class_probabilities(targets, probabilities, scores)
+    if p.ndim > 1:
+        raise DimensionError(f"{name}: probabilities have shape {p.shape}; expected (n,): take one class at a time")
+    return t, p
+
+
+def _column_indices(t: np.ndarray, classes: int) -> np.ndarray:
+    """Return targets as indices into `classes` columns of probabilities."""
+    if t.dtype.kind != "U":
+        expected = f"expected 0 to {classes - 1}, for probabilities of {classes} classes"
+        _refuse("targets", t, (t < 0) | (t >= classes), expected)
+        return t
+    found = np.unique(t)
+    if len(found) != classes:
+        raise DataError(f"targets hold {len(found)} classes, probabilities are of {classes}: number the classes from 0")
+    return np.searchsorted(found, t)
+
+
+def _refuse(name: str, array: np.ndarray, wrong: np.ndarray, expected: str) -> None:
+    """Raise DataError with the first value, and its place, for which `wrong` is True."""
+    if wrong.any():
+        place = tuple(int(index) for index in np.argwhere(wrong)[0])
+        raise DataError(f"{name} hold {array[place]:g} (at {place[0] if len(place) == 1 else place}); {expected}")
