@@ -17,7 +17,6 @@ class Snapshot:
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer
-        self.taken = False
         self.when = ""
         self._kept: dict[str, tuple[Tensor, Tensor]] = {}  # each vector and its copy; the weights' name is ""
         self._has_buffers = any(layer.buffers for _, layer in optimizer.network.named_layers())
@@ -31,7 +30,6 @@ class Snapshot:
         for name, vector in (optimizer.vectors() | {"": network.flatten()[0]}).items():
             of, copy = self._kept.get(name, (None, vector))
             self._kept[name] = vector, copy.copy_(vector) if of is vector else vector.clone()  # the last copy, if it fits
-        self.taken = True
 
     def restore(self) -> None:
         """Put the kept state back."""
@@ -45,21 +43,20 @@ class FiniteGuard:
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.last = Snapshot(optimizer)
-
-    @property
-    def begun(self) -> bool:
+        self.begun = False
         """True once weights have been kept."""
-        return self.last.taken
 
     def forget(self) -> None:
         """Drop what was kept: the run continues from other weights."""
         self.last = Snapshot(self.last.optimizer)
+        self.begun = False
 
     def begin(self, run: RunState) -> None:
         """Keep the weights before the first update. Raises StateError if they are not finite."""
         if not all_finite(run.model):
             raise StateError("the network's weights are not finite before the first step: make or load them again")
         self.last.take("the start" if run.history.steps == 0 else f"step {run.history.steps}")
+        self.begun = True
 
     def keep(self, run: RunState, loss: float) -> None:
         """Keep the weights of this epoch's end, if they and the loss are finite."""

@@ -42,6 +42,8 @@ class Step:
         """The replay that runs the gradient instead of the layers, if there is one."""
         self.under_way = False
         """True between two minibatches of one step."""
+        self.complete = accumulate == 1
+        """True if the gradient is that of a whole step."""
         self._weights: list[float | Tensor] = []  # of the minibatches that have been added up
         self._sum = torch.empty(0)
 
@@ -54,11 +56,6 @@ class Step:
         if self.accumulate > 1:
             self._add_up(batch)
         return loss
-
-    @property
-    def complete(self) -> bool:
-        """True if the gradient is that of a whole step."""
-        return self.accumulate == 1 or len(self._weights) == self.accumulate
 
     def update(self, count: int) -> None:
         """Clip the gradient, set the learning rate of step or epoch `count`, and update the weights."""
@@ -74,6 +71,7 @@ class Step:
         """Drop the minibatches of a step that will not be completed."""
         self._weights.clear()
         self.under_way = False
+        self.complete = self.accumulate == 1
 
     def _add_up(self, batch: tuple[Tensor, ...]) -> None:
         """sum <- sum + w g, with w the weight of the minibatch in one large batch."""
@@ -87,6 +85,7 @@ class Step:
             self._sum = grads * weight
         self._weights.append(weight)
         self.under_way = True
+        self.complete = len(self._weights) == self.accumulate
 
     def _average(self) -> None:
         """g <- sum / sum of w for a mean, g <- sum for a sum."""

@@ -14,7 +14,9 @@ from lincoln.losses.base import Formulas
 from lincoln.losses.explain import check_shapes, explained
 from lincoln.losses.links import link_of, refuse_other_ending
 from lincoln.losses.penalty import L2Penalty, Penalty
-from lincoln.losses.weights import Reduction, share, spread
+from lincoln.losses.weights import Reduction, share, spread, weighted
+
+NO_PENALTY: tuple[float | Tensor, float | Tensor | None] = (0.0, None)
 
 
 class Loss(Formulas):
@@ -56,7 +58,7 @@ class Loss(Formulas):
         self._watched = [layer for top in self._layers for _, layer in top.named_layers()]
         self._passes: list[Pass | None] = []  # the forward of each watched layer that this loss was computed from
         self._gradient: Tensor | None = None  # dL/dprediction, from a forward until its backward
-        self.penalty_terms: tuple[float | Tensor, float | Tensor | None] = (0.0, None)
+        self.penalty_terms = NO_PENALTY
         """|W|^2 and the factor on W in dL/dW, from the last forward in training; the factor is None without penalty."""
 
     def __init_subclass__(cls) -> None:
@@ -137,7 +139,7 @@ class Loss(Formulas):
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what copies and pickles carry: no pending backward."""
-        return vars(self) | {"_gradient": None, "_passes": [], "penalty_terms": (0.0, None)}
+        return vars(self) | {"_gradient": None, "_passes": [], "penalty_terms": NO_PENALTY}
 
     def _cut_at_link(self) -> None:
         """Choose the layers to run, and the formulas: for the link's input where the network ends in the link."""
@@ -184,21 +186,27 @@ class Loss(Formulas):
         """Return the loss over the examples; in training, keep its gradient for `backward`."""
         check = self.check_targets if check_targets is None else check_targets
         value, gradient = self._formulas(prediction, targets, check)
-        factor = share(type(self).__name__, self.reduction, prediction, sample_weight)
-        if sample_weight is not None:
-            weight = sample_weight.to(prediction.dtype).reshape(-1) * factor  # (n,)
-            total = torch.sum(value * spread(weight, value))
-            gradient = None if gradient is None else gradient * spread(weight, gradient)
-        elif factor != 1:
-            total = torch.sum(value) * factor
-            gradient = None if gradient is None else gradient * factor
+        factor: float | Tensor
+        if sample_weight is None:
+            factor = share(self.reduction, prediction)
+            total = torch.sum(value) * factor if factor != 1 else torch.sum(value)
+            self._keep(gradient if gradient is None or factor == 1 else gradient * factor)
         else:
-            total = torch.sum(value)
+            weight, factor = weighted(type(self).__name__, self.reduction, prediction, sample_weight)  # (n,), ()
+            total = torch.sum(value * spread(weight, value))
+            self._keep(None if gradient is None else gradient * spread(weight, gradient))
         if gradient is None:
             return total
-        self._gradient = gradient
-        self._passes = [layer.pending if layer.training else None for layer in self._watched]
-        return self._with_penalty(total, factor * self.l2 if self.l2 and penalized else None)
+        if self.l2 and penalized:
+            return self._with_penalty(total, factor * self.l2)
+        self.penalty_terms = NO_PENALTY
+        return total
+
+    def _keep(self, gradient: Tensor | None) -> None:
+        """Keep dL/dprediction, and the forwards that it belongs to, for `backward`; an evaluation leaves both alone."""
+        if gradient is not None:
+            self._gradient = gradient
+            self._passes = [layer.pending if layer.training else None for layer in self._watched]
 
     def _formulas(self, prediction: Tensor, targets: Tensor, check: bool) -> tuple[Tensor, Tensor | None]:
         """Return value and, in training, gradient of each example."""
@@ -222,10 +230,7 @@ class Loss(Formulas):
     def _separately(self, prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         return self._value(prediction, target), self._gradient_of(prediction, target)
 
-    def _with_penalty(self, total: Tensor, factor: float | Tensor | None) -> Tensor:
-        if factor is None:
-            self.penalty_terms = (self.penalty_terms[0], None)
-            return total
+    def _with_penalty(self, total: Tensor, factor: float | Tensor) -> Tensor:
         squares = self.l2_penalty.squares()
         self.penalty_terms = squares, factor
         half = factor / 2

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-_NARROW = range(3, 33)
-"""Numbers of outputs for which the transposed product pays (docs/performance.md)."""
+_NARROW = 32
+"""Outputs, from 3 up to which the transposed product is faster (docs/performance.md)."""
 
 
 def affine(x: Tensor, W: Tensor, B: Tensor | None = None) -> Tensor:
@@ -14,12 +14,12 @@ def affine(x: Tensor, W: Tensor, B: Tensor | None = None) -> Tensor:
 
     Narrow outputs of a matrix x are computed as (W^T x^T + B^T)^T: the same numbers, column by column in memory.
     """
-    X = _rows(x)  # (n, i)
-    if X is x and W.shape[1] in _NARROW:
-        XT, WT = x.t(), W.t()
-        return (torch.mm(WT, XT) if B is None else torch.addmm(B.t(), WT, XT)).t()
-    a = torch.mm(X, W) if B is None else torch.addmm(B, X, W)  # (n, o)
-    return a if X is x else a.view(*x.shape[:-1], W.shape[1])
+    if x.dim() != 2:
+        X = x.flatten(0, -2)  # (n, i)
+        return (torch.mm(X, W) if B is None else torch.addmm(B, X, W)).view(*x.shape[:-1], W.shape[1])
+    if 2 < W.shape[1] <= _NARROW:
+        return (torch.mm(W.t(), x.t()) if B is None else torch.addmm(B.t(), W.t(), x.t())).t()
+    return torch.mm(x, W) if B is None else torch.addmm(B, x, W)
 
 
 def weight_grad(x: Tensor, G: Tensor, out: Tensor) -> None:
@@ -27,26 +27,24 @@ def weight_grad(x: Tensor, G: Tensor, out: Tensor) -> None:
 
     Computed as G^T x into out^T, the order in which `by_columns` keeps W and its gradient.
     """
-    torch.mm(_rows(G).t(), _rows(x), out=out.t())
+    if x.dim() != 2:
+        x, G = x.flatten(0, -2), G.flatten(0, -2)  # (n, i), (n, o)
+    torch.mm(G.t(), x, out=out.t())
 
 
 def bias_grad(G: Tensor, out: Tensor) -> None:
     """out <- the sum of G (..., o) over all leading dimensions, (1, o)."""
-    torch.sum(_rows(G), 0, keepdim=True, out=out)
+    torch.sum(G if G.dim() == 2 else G.flatten(0, -2), 0, keepdim=True, out=out)
 
 
 def input_grad(G: Tensor, W: Tensor, x: Tensor) -> Tensor:
     """G W^T, (..., i), for G (..., o) and W (i, o), in the memory order of x, with which the layer below combines it."""
-    rows = _rows(G)  # (n, o)
-    grad = torch.mm(W, rows.t()).t() if _rows(x).stride(0) == 1 else torch.mm(rows, W.t())  # (n, i)
-    return grad if rows is G else grad.view(*G.shape[:-1], W.shape[0])
+    if x.dim() != 2:
+        rows = input_grad(G.flatten(0, -2), W, x.flatten(0, -2))  # (n, i)
+        return rows.view(*G.shape[:-1], W.shape[0])
+    return torch.mm(W, G.t()).t() if x.stride(0) == 1 else torch.mm(G, W.t())
 
 
 def by_columns(W: Tensor) -> Tensor:
     """A copy of the matrix W that lies in memory as its transpose: the order that `affine` and `weight_grad` prefer."""
     return W.t().clone(memory_format=torch.contiguous_format).t()
-
-
-def _rows(t: Tensor) -> Tensor:
-    """t (..., k) as a matrix (n, k); t itself if it is one."""
-    return t if t.dim() == 2 else t.flatten(0, -2)
