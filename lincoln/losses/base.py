@@ -25,6 +25,12 @@ def fuses(value: Any, gradient: Any) -> Callable[[F], F]:
     return mark
 
 
+def stands_for(both: Any, value: Any, gradient: Any) -> bool:
+    """Return True if a method computes these two methods at once, or does not say which."""
+    formulas = tuple(getattr(method, "__func__", method) for method in (value, gradient))
+    return bool(getattr(both, "fuses", formulas) == formulas)
+
+
 class Formulas(ABC):
     """The loss l of each example and its gradient, for predictions p and targets y.
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from lincoln._util.settings import FINITE_NON_NEGATIVE, instance_of, one_of, within
 from lincoln.errors import ArgumentError, DimensionError, LincolnError, StateError
 from lincoln.layers import Layer, Pass, evaluating, run_back
-from lincoln.losses.base import Formulas
+from lincoln.losses.base import Formulas, stands_for
 from lincoln.losses.explain import check_shapes, explained
 from lincoln.losses.links import link_of, refuse_other_ending
 from lincoln.losses.penalty import L2Penalty, Penalty
@@ -153,7 +153,7 @@ class Loss(Formulas):
         self._value = self.value_from_logits if self._on_logits else self.value
         self._gradient_of = self.gradient_from_logits if self._on_logits else self.gradient
         self._both = self.value_and_gradient_from_logits if self._on_logits else self.value_and_gradient
-        if getattr(self._both, "fuses", formulas := _functions(self._value, self._gradient_of)) != formulas:
+        if not stands_for(self._both, self._value, self._gradient_of):
             self._both = self._separately  # a subclass overrode one of the two
         self._formulas_checked = False  # once is enough: formulas do not change their shapes
         if ends_in_link:
@@ -248,7 +248,3 @@ class Loss(Formulas):
                 f"another's. Compute the loss again; look at predictions in evaluation mode (network.eval()), or "
                 f"with loss.predict(features)"
             )
-
-
-def _functions(*methods: Any) -> tuple[Any, ...]:
-    return tuple(getattr(method, "__func__", method) for method in methods)
