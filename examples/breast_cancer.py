@@ -1,7 +1,7 @@
-"""Diagnose breast cancer with a network whose gradients are written by hand, and check it against autograd.
+"""Diagnose breast cancer with a network whose gradients are written by hand, and compare it with autograd.
 
-569 tumours, 30 measurements of each, scikit-learn's copy of the Wisconsin diagnostic data. Writes its plots to a folder
-beside the place it is run from.
+The data are 569 tumours with 30 measurements each, scikit-learn's copy of the Wisconsin diagnostic data. Plots go
+to the folder breast_cancer_plots in the current directory.
 """
 
 import time
@@ -27,22 +27,22 @@ FOLDER = Path("breast_cancer_plots")
 
 
 def load() -> tuple[np.ndarray, ...]:
-    """Standardized features and 0/1 labels (1 is benign) for training, validation and test, 60:20:20."""
+    """Return standardized features and 0/1 labels (1 is benign) for training, validation and test, 60:20:20."""
     data = load_breast_cancer()
     split = partial(train_test_split, random_state=SEED)
     x, x_test, y, y_test = split(data.data, data.target, test_size=0.2, stratify=data.target)
     x_train, x_val, y_train, y_val = split(x, y, test_size=0.25, stratify=y)
-    scaled = [lnc.standardize(part, like=x_train) for part in (x_train, x_val, x_test)]  # training statistics only
+    scaled = [lnc.standardize(part, like=x_train) for part in (x_train, x_val, x_test)]  # by the training data's statistics
     return scaled[0], y_train, scaled[1], y_val, scaled[2], y_test
 
 
 def shuffled(features, labels, size):
-    """Batches in an order that is the same for whoever asks with the same generator."""
+    """Yield batches in an order that depends on the state of GENERATOR alone."""
     return lnc.generate_batches(features, labels, size, generator=GENERATOR)
 
 
 def train_with_lincoln(initial: dict[str, torch.Tensor], x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, float]:
-    """The network from its initial weights, trained without validation. Returns the final weights, and the seconds."""
+    """Train the network from these weights, without validation. Return the final weights and the seconds it took."""
     network = Sequential(Dense(10), Dense(1))
     network(x)
     network.load_state_dict(initial)
@@ -53,7 +53,7 @@ def train_with_lincoln(initial: dict[str, torch.Tensor], x: torch.Tensor, y: tor
 
 
 def train_with_autograd(initial: dict[str, torch.Tensor], x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, float]:
-    """The same in PyTorch, its weights in lincoln's order."""
+    """Train the same network with PyTorch. Return the same, with the weights in the order of `flatten`."""
     hidden, output = torch.nn.Linear(30, 10), torch.nn.Linear(10, 1)
     with torch.no_grad():
         for layer, name in ((hidden, "0.linear"), (output, "1.linear")):
@@ -75,7 +75,7 @@ def train_with_autograd(initial: dict[str, torch.Tensor], x: torch.Tensor, y: to
 
 
 def plot(history: lnc.History, y_test: np.ndarray, p_test: np.ndarray) -> None:
-    """The loss by epoch, and confusion matrix and ROC curve on the test data."""
+    """Save plots of the loss by epoch, and of confusion matrix and ROC curve on the test data."""
     FOLDER.mkdir(exist_ok=True)
     names = ["malignant", "benign"]
     figure, ax = plt.subplots(layout="constrained")
@@ -95,14 +95,14 @@ def plot(history: lnc.History, y_test: np.ndarray, p_test: np.ndarray) -> None:
 
 
 def main() -> None:
-    torch.set_num_threads(1)  # the network is small: threads would only wait for one another
+    torch.set_num_threads(1)  # the network is small: threads would mostly wait for each other
     x_train, y_train, x_val, y_val, x_test, y_test = load()
     x = torch.tensor(x_train, dtype=torch.float32)
     y = torch.tensor(y_train, dtype=torch.float32).reshape(-1, 1)
     torch.manual_seed(SEED)
     network = Sequential(Dense(10), Dense(1))
     loss = lnc.LogLoss(network)
-    loss(x, y)  # the first forward makes the weights
+    loss(x, y)  # the first forward builds the weights
     initial = network.state_dict()
 
     print(lnc.summary(network, (BATCH, 30)))
@@ -118,7 +118,7 @@ def main() -> None:
     ours, seconds = train_with_lincoln(initial, x, y)
     theirs, autograd_seconds = train_with_autograd(initial, x, y)
     print(
-        f"{EPOCHS} epochs, same weights to begin with, same batches: lincoln {seconds:.3f} s, PyTorch autograd "
+        f"{EPOCHS} epochs from the same weights on the same batches: lincoln {seconds:.3f} s, PyTorch autograd "
         f"{autograd_seconds:.3f} s; final weights, up to {theirs.abs().max():.2f}, differ by "
         f"{(ours - theirs).abs().max():.1e}"
     )

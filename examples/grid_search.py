@@ -1,8 +1,8 @@
-"""A rare class, a pipeline and a grid search: lincoln's MLPClassifier where scikit-learn's would stand.
+"""Find a rare class by a grid search over a pipeline, with MLPClassifier in scikit-learn's place.
 
-One example in twenty is positive. A grid over the L2 penalty and dropout, by cross-validation in two processes; then what
-class weights change, and the learning curves of a network with and without the regularization found. Writes a plot to the
-folder named on the command line, by default one beside the place it is run from.
+One example in twenty is positive. A grid over the L2 penalty and dropout is searched by cross-validation in two processes.
+Then fits with and without class weights are compared, and the learning curves with and without the regularization found.
+The plot goes to the folder named on the command line, by default grid_search_plots in the current directory.
 
     python examples/grid_search.py [FOLDER]
 """
@@ -29,7 +29,7 @@ GRID = {"mlp__alpha": [1e-4, 1.0], "mlp__dropout": [0.0, 0.4]}
 
 
 def load() -> list[np.ndarray]:
-    """Features to train on, to validate on and to test on, 60:20:20, then their labels, 1 of 20 positive."""
+    """Return features for training, validation and test, 60:20:20, then their labels, of which 1 in 20 is positive."""
     X, y = make_classification(
         4000, 20, n_informative=8, n_clusters_per_class=3, weights=[0.95], class_sep=1.3, flip_y=0.02, random_state=SEED
     )
@@ -44,7 +44,7 @@ def pipeline(**parameters) -> Pipeline:
 
 
 def search(X: np.ndarray, y: np.ndarray) -> dict[str, float]:
-    """The best of the grid by area under the ROC curve in 3-fold cross-validation."""
+    """Return the parameters with the largest area under the ROC curve in 3-fold cross-validation."""
     found = GridSearchCV(pipeline(mlp__class_weight="balanced"), GRID, scoring="roc_auc", cv=3, n_jobs=2).fit(X, y)
     for parameters, mean, std in zip(
         found.cv_results_["params"],
@@ -59,7 +59,7 @@ def search(X: np.ndarray, y: np.ndarray) -> dict[str, float]:
 
 
 def compare_weights(best: dict[str, float], X: np.ndarray, y: np.ndarray, X_test: np.ndarray, y_test: np.ndarray) -> None:
-    """How many of the rare class are found, with each example counted alike and with each class."""
+    """Print how many of the rare class are found with and without class weights."""
     for weight in (None, "balanced", {0: 1, 1: 5}):
         model = pipeline(mlp__class_weight=weight, **best).fit(X, y)
         predicted = model.predict(X_test)
@@ -72,7 +72,7 @@ def compare_weights(best: dict[str, float], X: np.ndarray, y: np.ndarray, X_test
 
 
 def learning_curves(best: dict[str, float], X_train, y_train, X_val, y_val, path: Path) -> None:
-    """Training and validation loss by epoch. The validation features go through the pipeline's own scaler first."""
+    """Plot training and validation loss by epoch. The validation features are scaled as the pipeline scales the others."""
     scaler = StandardScaler().fit(X_train)
     validation = (scaler.transform(X_val), y_val)
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), sharex=True, sharey=True, layout="constrained")
@@ -81,7 +81,7 @@ def learning_curves(best: dict[str, float], X_train, y_train, X_val, y_val, path
         model = pipeline(mlp__class_weight="balanced", mlp__validation_data=validation, **parameters).fit(X_train, y_train)
         mlp = model["mlp"]
         loss_curves(mlp.history_, ax)
-        ax.set(title=f"{name}: alpha {mlp.alpha:g}, dropout {mlp.dropout:g}", ylabel="log loss, classes weighted alike")
+        ax.set(title=f"{name}: alpha {mlp.alpha:g}, dropout {mlp.dropout:g}", ylabel="log loss, balanced classes")
         ax.grid(alpha=0.3)
         ax.label_outer()
         lowest = min(mlp.validation_loss_curve_)

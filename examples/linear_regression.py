@@ -1,6 +1,7 @@
-"""Linear regression by gradient descent: the loop by hand, the trainer, and a picture of the descent.
+"""Fit a linear regression by gradient descent: with a loop by hand, with the trainer, and as a picture of the descent.
 
-The data are made: y = x w + b + noise, with 6 features. Writes its plots to a folder beside the place it is run from.
+The data are generated: y = x w + b + noise, with 6 features. Plots go to the folder linear_regression_plots in the current
+directory.
 """
 
 from pathlib import Path
@@ -21,7 +22,7 @@ EPOCHS, LR = 10, 0.1
 
 
 def by_hand(X: torch.Tensor, y: torch.Tensor, start: dict[str, torch.Tensor]) -> list[float]:
-    """Four steps, for as many epochs as you like: predict and measure, gradients, update. (None to zero the gradients.)"""
+    """Return the loss of each epoch of a loop by hand. Gradients are overwritten, so none are set to zero."""
     model = lnc.Linear(1)
     loss, optimizer = lnc.MSE(model), lnc.SGD(model, lr=LR)
     model(X)
@@ -35,7 +36,7 @@ def by_hand(X: torch.Tensor, y: torch.Tensor, start: dict[str, torch.Tensor]) ->
 
 
 def by_trainer(model: lnc.Layer, X: torch.Tensor, y: torch.Tensor, epochs: int) -> tuple[lnc.History, list[torch.Tensor]]:
-    """The same by the trainer, which also returns a copy of the parameters for each epoch."""
+    """Return the history of the same run by the trainer, and a copy of the parameters before it and after each epoch."""
     recorder = WeightRecorder()
     config = lnc.TrainerConfig(num_epochs=epochs, train_minibatch_size=len(X), shuffle_minibatches=False, progress=None)
     trainer = lnc.Trainer(model, config, lnc.MSE, lambda m: lnc.SGD(m, lr=LR), lnc.Dataset(X, y), callbacks=[recorder])
@@ -43,7 +44,7 @@ def by_trainer(model: lnc.Layer, X: torch.Tensor, y: torch.Tensor, epochs: int) 
 
 
 def descent(generator: torch.Generator) -> None:
-    """The loss surface of a model with one weight and one bias, and the way down it."""
+    """Save a plot of the loss over one weight and one bias, with the path of gradient descent."""
     X, y = make_regression(200, 1, noise=0.5, generator=generator)
     model = lnc.Linear(1)
     model(X)

@@ -1,7 +1,8 @@
-"""Logistic regression twice: one feature with PyTorch's own initial weights, and 4096 examples with validation.
+"""Fit two logistic regressions: one feature with PyTorch's initial weights, and 4096 examples with validation.
 
-The first run follows a PyTorch notebook number by number: torch's random numbers are drawn in the same order, its initial
-weights are taken over, its DataLoader gives the batches. Writes its plots to a folder beside the place it is run from.
+The first run repeats a PyTorch notebook number by number: it draws torch's random numbers in the same order, copies its
+initial weights, and takes batches from its DataLoader. Plots go to the folder logistic_regression_plots in the current
+directory.
 """
 
 from functools import partial
@@ -22,11 +23,11 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 FOLDER = Path("logistic_regression_plots")
-mean_log_loss = partial(lnc.LogLoss, reduction="mean")  # as torch's BCELoss: the Bernoulli negative log-likelihood
+mean_log_loss = partial(lnc.LogLoss, reduction="mean")  # the Bernoulli negative log-likelihood, as torch's BCELoss
 
 
 def one_feature() -> None:
-    """20 epochs of 80 batches of 5, in order; noted is the loss of each epoch's last batch."""
+    """Train 20 epochs of 80 batches of 5, in order, and print the loss of each epoch's last batch."""
     torch.manual_seed(1)
     data = linearly_separable(b=0, w=1)
     loader = DataLoader(data, batch_size=5)
@@ -53,7 +54,7 @@ def one_feature() -> None:
 
 
 def with_validation() -> None:
-    """6 features, 4096 examples to train on and 1024 to validate on, in batches of 32 and 64."""
+    """Train on 4096 examples of 6 features in batches of 32, and validate on 1024 in batches of 64."""
     generator = torch.Generator().manual_seed(42)
     X, y = make_classification(4096 + 1024, 6, generator=generator)
     train, validation = lnc.Dataset(X[:4096], y[:4096]), lnc.Dataset(X[4096:], y[4096:])

@@ -1,7 +1,7 @@
-"""A classification problem step by step: data, model, training, a checkpoint, predictions, boundary, thresholds.
+"""Solve a classification problem step by step: data, model, training, checkpoint, predictions, boundary, thresholds.
 
-Two half-moons, a logistic regression on log-odds from PyTorch's initial weights (seed 42). Writes its plots and its
-checkpoints to a folder beside the place it is run from.
+The data are two half-moons, the model a logistic regression on log-odds from PyTorch's initial weights (seed 42). Plots and
+checkpoints go to the folder step_by_step_plots in the current directory.
 """
 
 import shutil
@@ -27,7 +27,7 @@ FOLDER = Path("step_by_step_plots")
 
 
 def load() -> tuple[torch.Tensor, ...]:
-    """100 points, 80 to train on; standardized with the training points' statistics."""
+    """Return 80 points for training and 20 for validation, standardized by the statistics of the 80."""
     X, y = make_moons(n_samples=100, noise=0.3, random_state=0)
     X_train, X_val, y_train, y_val = train_test_split(X, y, test_size=0.2, random_state=13)
     scaler = StandardScaler().fit(X_train)
@@ -47,7 +47,7 @@ def make_trainer(X_train, X_val, y_train, y_val, epochs: int) -> lnc.Trainer:
 
 
 def thresholds(y: torch.Tensor, p: torch.Tensor) -> None:
-    """What a lower or higher threshold finds and misses."""
+    """Print the errors at a lower and a higher threshold."""
     for threshold in (0.3, 0.5, 0.7):
         predicted = (p >= threshold).long()
         print(f"threshold {threshold}: confusion matrix {metrics.confusion_matrix(y, predicted).tolist()}", end="")
@@ -69,14 +69,14 @@ def draw(trainer: lnc.Trainer, X_train, X_val, y_train, y_val, p) -> None:
 
 
 def main() -> None:
-    shutil.rmtree(FOLDER, ignore_errors=True)  # checkpoints of another run would be gone on from
+    shutil.rmtree(FOLDER, ignore_errors=True)  # a new run refuses a folder with the checkpoints of another
     data = load()
     _, X_val, _, y_val = data
     trainer = make_trainer(*data, epochs=60)
     print("initial", {name: tensor.flatten().tolist() for name, tensor in trainer.model.state_dict().items()})
     trainer.train()
-    trainer = make_trainer(*data, epochs=100)  # another process, another day
-    print(f"going on from {trainer.resume().name}")
+    trainer = make_trainer(*data, epochs=100)  # perhaps in another process
+    print(f"resuming from {trainer.resume().name}")
     trainer.train()
     (w1, w2), b = trainer.model[0].W.flatten().tolist(), trainer.model[0].B.item()
     print(f"final weights {w1:.4f} {w2:.4f}, bias {b:.4f}; boundary x2 = {-b / w2:.4f} + {-w1 / w2:.4f} x1")

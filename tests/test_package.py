@@ -175,7 +175,7 @@ def test_step_by_step_example(script):
     assert folder == "step_by_step_plots"
     assert numbers_after("'0.W':", out) == pytest.approx([0.5406, 0.5869], abs=5e-5)
     assert numbers_after("'0.B':", out) == pytest.approx([-0.1657], abs=5e-5)
-    assert "going on from step-000000300.safetensors" in out
+    assert "resuming from step-000000300.safetensors" in out
     assert numbers_after("final weights", out) == pytest.approx([1.1806, -1.8693], abs=0.003)
     assert float(out.split("bias ")[1].split(";")[0]) == pytest.approx(-0.0591, abs=0.003)
     assert numbers_after("boundary x2 =", out) == pytest.approx([-0.0316], abs=0.003)
