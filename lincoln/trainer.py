@@ -35,7 +35,7 @@ class Trainer(Run):
     model. Data are a `Dataset` (features, targets and perhaps weights) or any iterable of such batches, torch's own
     DataLoader included. `metric`, a function of (targets, predictions), is measured after each epoch on the validation
     data, and on the training data if the config says so. `loader(dataset, size)` makes the training batches of a Dataset
-    instead of `DataLoader`; `tally` counts the loss instead of `Tally`.
+    instead of `DataLoader`; `tally` counts the loss instead of `Tally`; `history` is continued, steps and all.
 
     The loop runs in torch's inference mode and waits for the device once an epoch. If the loss or the weights are then
     not finite, network and optimizer are put back to the last time they were, and DivergenceError is raised. Unusable
@@ -54,8 +54,10 @@ class Trainer(Run):
         metric: Metric | None = None,
         loader: Loader | None = None,
         tally: Tally | None = None,
+        history: TrainerRunResult | None = None,
     ) -> None:
-        super().__init__(model, config, bind_loss(loss, model), bind_optimizer(optimizer, model), callbacks, tally)
+        bound = bind_loss(loss, model), bind_optimizer(optimizer, model)
+        super().__init__(model, config, *bound, callbacks, tally, history)
         refuse_iterators(train_dataset=train_dataset, val_dataset=val_dataset)
         self.train_dataset, self.val_dataset = train_dataset, val_dataset
         self.metric = metric

@@ -18,6 +18,7 @@ from lincoln.optim import Optimizer
 from lincoln.training import resume
 from lincoln.training.best import Best
 from lincoln.training.config import TrainerConfig
+from lincoln.training.history import TrainerRunResult
 from lincoln.training.state import RunState
 from lincoln.training.tally import Tally
 
@@ -33,8 +34,9 @@ class Run(RunState):
         optimizer: Optimizer,
         callbacks: Sequence[Callback],
         tally: Tally | None,
+        history: TrainerRunResult | None,
     ) -> None:
-        super().__init__(model, config, loss, optimizer, tally)
+        super().__init__(model, config, loss, optimizer, tally, history)
         self.guard = FiniteGuard(optimizer)
         self.early_stopping = EarlyStopping(config.patience, config.restore_best, Best(config.min_delta))
         listening = [*callbacks, *shown_by(config)]

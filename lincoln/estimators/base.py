@@ -18,9 +18,11 @@ from torch import Tensor
 from lincoln._util.checks import as_tensor
 from lincoln._util.tensors import chosen_device
 from lincoln.estimators.batches import Examples, ShuffledOrder, features_for
-from lincoln.estimators.convergence import Convergence, Curves
+from lincoln.estimators.convergence import Convergence
+from lincoln.estimators.curves import Curves
 from lincoln.estimators.data import batch_size, example_weights, split, two_or_more
 from lincoln.estimators.recipe import Recipe
+from lincoln.estimators.reported_loss import ReportedLoss
 from lincoln.estimators.running import run, warn, weights_kept_on_failure
 from lincoln.estimators.settings import CONSTRAINTS, checked_callbacks, torch_dtype
 from lincoln.estimators.state import FittedState
@@ -29,6 +31,7 @@ from lincoln.models.predicting import CHUNK, predictions
 from lincoln.optim import Optimizer
 from lincoln.trainer import Trainer
 from lincoln.training.config import TrainerConfig
+from lincoln.training.history import TrainerRunResult
 
 _FLOATS = (np.float64, np.float32)
 
@@ -103,11 +106,11 @@ class NetworkEstimator(FittedState, ABC):
         examples, held_out = self._split(examples, random)
         optimizer = self._optimizer = self._ready_optimizer(recipe, incremental)
         curves = self._curves.copy()
-        trainer = self._trainer(recipe, optimizer, curves, examples, held_out, random, incremental)
+        convergence = self._convergence(recipe, curves)
+        trainer = self._trainer(recipe, optimizer, convergence, examples, held_out, random, incremental)
         with weights_kept_on_failure(self.network_, optimizer):
             run(trainer)
-        if self.early_stopping and curves.best_weights is not None:
-            curves.best_weights.put_back(self.network_)
+        convergence.train_end(trainer)  # once more, for a run that was interrupted
         if not (incremental or trainer.stopping) and trainer.history.epochs == self.max_iter:
             warn(
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization hasn't "
@@ -125,15 +128,15 @@ class NetworkEstimator(FittedState, ABC):
         self,
         recipe: Recipe,
         optimizer: Optimizer,
-        curves: Curves,
+        convergence: Convergence,
         examples: Examples,
         held_out: Examples | None,
         random: RandomState,
         incremental: bool,
     ) -> Trainer:
         size = batch_size(self.batch_size, len(examples))
-        seed = (int(random.randint(2**31)) + curves.seen) % 2**31 if recipe.draws else None
-        trainer = Trainer(
+        seed = (int(random.randint(2**31)) + self._curves.seen) % 2**31 if recipe.draws else None
+        return Trainer(
             self.network_,
             TrainerConfig(
                 num_epochs=1 if incremental else int(self.max_iter),
@@ -148,11 +151,11 @@ class NetworkEstimator(FittedState, ABC):
             optimizer,
             examples.batches(size, self.network_, ShuffledOrder(random) if self.shuffle else None),
             None if held_out is None else held_out.whole(CHUNK, self.network_),
-            [self._convergence(recipe, curves), *checked_callbacks(self.callbacks)],
+            [convergence, *checked_callbacks(self.callbacks)],
             metric=None if held_out is None else self._targets.metric(held_out.weights),
+            tally=ReportedLoss(self._loss, recipe.averaged_outputs(self.n_outputs_)),
+            history=TrainerRunResult(steps=recipe.steps_counted(optimizer)),
         )
-        trainer.history.steps = recipe.steps_counted(optimizer)
-        return trainer
 
     def _convergence(self, recipe: Recipe, curves: Curves) -> Convergence:
         return Convergence(

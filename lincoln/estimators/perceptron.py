@@ -19,9 +19,9 @@ from sklearn.utils.optimize import _check_optimize_result
 from lincoln.estimators.base import NetworkEstimator
 from lincoln.estimators.batches import Examples
 from lincoln.estimators.coefficients import Coefficients, fill
-from lincoln.estimators.convergence import averaged
 from lincoln.estimators.perceptron_recipe import ACTIVATIONS, PerceptronRecipe, hidden_sizes
 from lincoln.estimators.recipe import Recipe
+from lincoln.estimators.reported_loss import averaged
 from lincoln.estimators.running import weights_kept_on_failure
 from lincoln.estimators.settings import CONSTRAINTS
 from lincoln.layers import Layer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 import warnings
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from lincoln.errors import DivergenceError
 from lincoln.layers import Layer
 from lincoln.optim import Optimizer
 from lincoln.trainer import Trainer
-from lincoln.training.weights import Weights
+from lincoln.training.weights import Weights, all_finite
 
 _NOT_FINITE = (
     "Solver produced non-finite parameter weights. The input data may contain large values and need to be preprocessed."
@@ -38,7 +37,7 @@ def weights_kept_on_failure(network: Layer, optimizer: Optimizer | None = None) 
     weights, state = Weights.of(network), optimizer.state_dict() if optimizer else {}
     try:
         yield
-        if not math.isfinite(network.flatten()[0].abs().max().item()):
+        if not all_finite(network):
             raise ValueError(_NOT_FINITE)
     except BaseException:
         weights.put_back(network)

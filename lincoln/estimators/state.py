@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 
 from lincoln._util.tensors import chosen_device
 from lincoln.errors import ArgumentError
-from lincoln.estimators.convergence import Curves
+from lincoln.estimators.curves import Curves
 from lincoln.layers import Layer
 from lincoln.losses import Loss
 from lincoln.optim import Optimizer

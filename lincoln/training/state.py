@@ -27,14 +27,20 @@ class RunState(ABC):
     """A run: what it trains, how far it is, and why it ends. `Trainer` is the run with its loop."""
 
     def __init__(
-        self, model: Layer, config: TrainerConfig, loss: Loss, optimizer: Optimizer, tally: Tally | None = None
+        self,
+        model: Layer,
+        config: TrainerConfig,
+        loss: Loss,
+        optimizer: Optimizer,
+        tally: Tally | None = None,
+        history: TrainerRunResult | None = None,
     ) -> None:
         self.model = model
         self.config = config
         self.loss = loss
         self.optimizer = optimizer
         self.step = Step(loss, optimizer, config.accumulate, config.clip_norm, copy.deepcopy(config.schedule))
-        self.history = TrainerRunResult()
+        self.history = history or TrainerRunResult()
         self.tally = tally or Tally(loss)
         """The loss over the examples seen in training."""
         self.train_batches: Iterable[Batch] = ()
