@@ -1,4 +1,4 @@
-"""Metrics against their definitions, in every form that targets and predictions come in."""
+"""Metrics against their definitions, for every form of targets and predictions."""
 
 import numpy as np
 import pytest
@@ -30,9 +30,6 @@ MEASURED = [metrics.mean_squared_error, metrics.mean_absolute_error, metrics.r2]
 
 def name(function):
     return function.__name__
-
-
-# ---- Of classes
 
 
 @pytest.mark.parametrize("metric", CLASSIFIED, ids=name)
@@ -76,8 +73,8 @@ def test_confusion_matrix():
 
 
 @given(st.integers(2, 5).flatmap(lambda c: st.lists(st.tuples(st.integers(0, c), st.integers(0, c)), min_size=1)))
-def test_several_classes_are_averaged_alike(pairs):
-    """Macro: the mean over classes of each class against the rest. A class of neither is not there."""
+def test_several_classes_are_averaged_without_weights(pairs):
+    """Macro: the mean over classes of each class against the rest; a class in neither does not count."""
     t, p = np.array([[*pairs, (0, 2)]][0]).T
     classes = np.unique([t, p])
     if len(classes) == 2:
@@ -99,7 +96,7 @@ def test_several_labels_an_example():
         metrics.confusion_matrix(t, p)
     with pytest.raises(DimensionError, match="argmax"):
         metrics.log_loss(t, p)
-    with pytest.raises(DataError, match=r"targets hold 2 \(at \(0, 0\)\); expected 0 and 1 for several labels per example"):
+    with pytest.raises(DataError, match=r"targets hold 2 \(at \(0, 0\)\); expected 0 and 1 for several labels per"):
         metrics.recall(2 * t, p)
     with pytest.raises(DataError, match=r"targets of shape \(3, 2\) have dtype <U1; expected numbers"):
         metrics.recall(t.astype("U1"), p)
@@ -109,9 +106,6 @@ def test_several_labels_an_example():
 def test_nothing_to_divide_by(metric):
     assert metric([0, 0], [0, 0]) == 0
     assert metrics.false_positive_rate([1, 1], [1, 0]) == 0
-
-
-# ---- Of probabilities
 
 
 def test_log_loss_of_the_course():
@@ -176,7 +170,7 @@ def test_roc_auc_of_several_classes():
         ([0, 1, 2], np.eye(3) / 2, r"probabilities, summed, hold 0\.5 \(at 0\); expected 1"),
     ],
 )
-def test_what_roc_auc_cannot_judge(t, p, message):
+def test_roc_auc_refuses(t, p, message):
     with pytest.raises(DataError, match=message):
         metrics.roc_auc(t, p)
 
@@ -186,9 +180,6 @@ def test_log_odds_are_no_probabilities():
         DataError, match=r"probabilities hold 2\.5 \(at 1\); expected 0 to 1: send log-odds through a sigmoid"
     ):
         metrics.log_loss([0, 1], [0.5, 2.5])
-
-
-# ---- Choosing a threshold
 
 
 @given(
@@ -243,9 +234,6 @@ def test_threshold_without_positives():
         metrics.choose_threshold([0, 1, 2], np.eye(3), recall=0.5)
 
 
-# ---- Of numbers
-
-
 @pytest.mark.parametrize("shape", [(20,), (20, 1), (20, 3), (5, 2, 2)])
 def test_numbers(shape):
     t, p = torch.randn(shape).double(), torch.randn(shape).double()
@@ -254,9 +242,6 @@ def test_numbers(shape):
     unexplained = ((t - p) ** 2).sum(0) / ((t - t.mean(0)) ** 2).sum(0)
     assert metrics.r2(t, p) == pytest.approx(1 - unexplained.mean().item())
     assert metrics.r2(t, t) == 1
-
-
-# ---- What nobody can measure
 
 
 @pytest.mark.parametrize("metric", [*CLASSIFIED[1:], metrics.confusion_matrix, *SCORED, *MEASURED], ids=name)
@@ -274,7 +259,7 @@ def test_nan_and_nothing(metric):
 
 @pytest.mark.parametrize("metric", [*CLASSIFIED, metrics.confusion_matrix, *SCORED, *MEASURED], ids=name)
 def test_different_shapes(metric):
-    """Never a silent broadcast."""
+    """Different shapes are refused, never broadcast."""
     with pytest.raises(MatchError, match=r"targets have shape \(2,\), (predictions|probabilities) \(3,\)"):
         metric([0, 1], [[0], [1], [1]])
 

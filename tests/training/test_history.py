@@ -22,3 +22,9 @@ def test_result_as_a_table_and_a_plot():
     assert history.plot().get_xlabel()
     plt.close("all")
     assert lnc.TrainerRunResult.from_dict(json.loads(json.dumps(history.to_dict()))) == history
+
+
+def test_repr_and_class_have_one_name():
+    assert lnc.TrainerRunResult is lnc.History
+    assert lnc.History.__name__ == "History"
+    assert repr(lnc.History([0.5], steps=3)) == "History(1 epochs, 3 steps, 0.00 s, loss 0.5000)"
