@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import warnings
 from typing import Any
 
@@ -10,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lincoln._util.forks import ProcessLock
 from lincoln.errors import DataError
 
-_quiet = threading.Lock()  # the warning filters belong to the whole process
+_quiet = ProcessLock()  # the warning filters belong to the whole process
 _CHUNK = 2**22  # numbers checked at a time, so that a memory map larger than memory can be checked
 
 
@@ -27,7 +27,7 @@ def as_tensor(name: str, data: Any) -> Tensor:
         array = array.astype(array.dtype.newbyteorder("="), order="C", copy=True)
     if array.flags.writeable:
         return torch.from_numpy(array)
-    with _quiet, warnings.catch_warnings():  # torch warns of memory that is not writable; nobody writes to it here
+    with _quiet.here, warnings.catch_warnings():  # torch warns of memory that is not writable; nobody writes to it here
         warnings.simplefilter("ignore")
         return torch.from_numpy(array)
 

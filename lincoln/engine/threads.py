@@ -8,6 +8,7 @@ from contextlib import contextmanager, nullcontext
 
 import torch
 
+from lincoln._util.forks import ProcessLock, in_forked_children
 from lincoln.layers import Layer
 
 SMALL = 2**23
@@ -37,7 +38,7 @@ class _Threads:
     """Torch's number of threads, set to one for the runs under way."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = ProcessLock()
         self._running = 0  # runs under way, in all Python threads
         self._before = 1  # torch's setting before the first of them
         self._own = threading.local()  # .running: runs under way in this Python thread, one inside the other
@@ -45,28 +46,37 @@ class _Threads:
     @contextmanager
     def one(self) -> Iterator[None]:
         """Set torch to one thread inside the block."""
-        after = self._enter()
+        self._enter()
         try:
             yield
         finally:
-            self._leave(after)
+            self._leave()
 
-    def _enter(self) -> int:
-        """Set torch to one thread. Return the number to restore: 1 inside another run, else that before the first."""
-        with self._lock:
+    def forked(self) -> None:
+        """In a forked child: of the runs under way only those of this Python thread are left, and one thread stays."""
+        self._running, self._before = self._nested, 1
+        torch.set_num_threads(1)
+
+    @property
+    def _nested(self) -> int:
+        return int(getattr(self._own, "running", 0))
+
+    def _enter(self) -> None:
+        with self._lock.here:
             if self._running == 0:
                 self._before = torch.get_num_threads()
-            outer = int(getattr(self._own, "running", 0))
             self._running += 1
-            self._own.running = outer + 1
+            self._own.running = self._nested + 1
             torch.set_num_threads(1)
-            return 1 if outer else self._before
 
-    def _leave(self, after: int) -> None:
-        with self._lock:
+    def _leave(self) -> None:
+        """Restore torch's setting: 1 inside another run, else that before the first."""
+        with self._lock.here:
             self._running -= 1
             self._own.running -= 1
-            torch.set_num_threads(after)  # torch keeps it for this Python thread and for those that start later
+            # torch keeps the number for this Python thread and for those that start later
+            torch.set_num_threads(1 if self._nested else self._before)
 
 
 _threads = _Threads()
+in_forked_children(_threads.forked)  # torch's other threads do not live on in the child: it would wait for them for ever

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -12,7 +11,9 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-_one_at_a_time = threading.RLock()
+from lincoln._util.forks import ProcessLock
+
+_one_at_a_time = ProcessLock()
 
 
 @contextmanager
@@ -25,7 +26,7 @@ def seeded(seed: int | None) -> Iterator[None]:
     if seed is None:
         yield
         return
-    with _one_at_a_time:
+    with _one_at_a_time.here:
         yield from _seeded(seed)
 
 
