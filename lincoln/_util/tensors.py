@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -32,3 +34,14 @@ def chosen_device(given: str | torch.device | None) -> torch.device:
 def described(tensor: Tensor) -> str:
     """Return shape and dtype for an error message."""
     return f"{tuple(tensor.shape)} {tensor.dtype}"
+
+
+def differences(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> list[str]:
+    """Return in words where the names, shapes and dtypes of two sets of tensors differ."""
+    wrong = [f"{name} is missing" for name in expected if name not in found]
+    wrong += [f"{name} is unknown" for name in found if name not in expected]
+    return wrong + [
+        f"{name} is {described(found[name])}, expected {described(tensor)}"
+        for name, tensor in expected.items()
+        if name in found and (found[name].shape, found[name].dtype) != (tensor.shape, tensor.dtype)
+    ]

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeVar
 import torch
 from torch import Tensor
 
-from lincoln._util.tensors import described
+from lincoln._util.tensors import differences
 from lincoln.errors import ArgumentError, MatchError, StateError
 from lincoln.layers.tree import Tree
 
@@ -26,7 +26,7 @@ class Parameters(Tree[P]):
     buffers: ClassVar[tuple[str, ...]] = ()
     """Attributes that hold tensors which are no parameters but belong to the layer's state, such as a running mean."""
     memory: ClassVar[Mapping[str, Callable[[Tensor], Tensor]]] = {}
-    """How a parameter is laid out in memory, by name: a function of `ops` that copies it; row by row if not named."""
+    """Functions of `ops` that lay a parameter out in memory, by name; one that is not named lies row by row."""
     penalized: ClassVar[tuple[str, ...]] = ()
     """Parameters that a loss with an `l2` penalty draws to zero: weights, not biases."""
 
@@ -102,14 +102,7 @@ class Parameters(Tree[P]):
         own = dict(self.named_parameters()) | dict(self.named_buffers())
         if not own and state:
             raise StateError(f"{self.label}: not built yet; run one forward, then load")
-        wrong = [f"{name} is missing" for name in own if name not in state]
-        wrong += [f"{name} is unknown" for name in state if name not in own]
-        wrong += [
-            f"{name} is {described(state[name])}, expected {described(tensor)}"
-            for name, tensor in own.items()
-            if name in state and (state[name].shape, state[name].dtype) != (tensor.shape, tensor.dtype)
-        ]
-        if wrong:
+        if wrong := differences(state, own):
             raise MatchError(f"{self.label}: the state does not fit this network: {'; '.join(wrong)}")
         for name, tensor in own.items():
             tensor.copy_(state[name])
@@ -145,11 +138,11 @@ class Parameters(Tree[P]):
         """Copy in tensors that were assigned (`layer.W = w`, `self.grad["W"] = x.t() @ g`) instead of written in place."""
         for name, (value, grad) in self.own.items():
             if self.grad[name] is not grad:
-                self._copy(self.grad[name], grad, f"the gradient of {name}")
+                _copy_in(self.grad[name], grad, f"{self.label}: the gradient of {name}")
                 self.grad[name] = grad
             assigned = getattr(self, name)
             if assigned is not value:
-                self._copy(assigned, value, name)
+                _copy_in(assigned, value, f"{self.label}: {name}")
                 vars(self)[name] = value
 
     def settle(self) -> None:
@@ -158,11 +151,6 @@ class Parameters(Tree[P]):
             for name, value in vars(self).items():
                 if isinstance(value, Tensor) and value.is_inference():
                     vars(self)[name] = value.clone()
-
-    def _copy(self, assigned: Tensor, own: Tensor, what: str) -> None:
-        if assigned.shape != own.shape:
-            raise MatchError(f"{self.label}: {what} was given shape {tuple(assigned.shape)}, expected {tuple(own.shape)}")
-        own.copy_(assigned)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what copies and pickles carry: the parameters, each its own tensor; no gradients, no vectors."""
@@ -175,7 +163,7 @@ class Parameters(Tree[P]):
         vars(self).update(state)
         self.settle()
         with torch.inference_mode(False):
-            self.own = {name: (state[name], torch.zeros_like(state[name])) for name in names}
+            self.own = {name: (getattr(self, name), torch.zeros_like(getattr(self, name))) for name in names}
         self.grad = {name: grad for name, (_, grad) in self.own.items()}
 
 
@@ -196,12 +184,10 @@ class Flat:
             _refuse_tied(layer, layers)
             layer.adopt()
         self.entries = [(layer, name, value, grad) for layer in layers for name, (value, grad) in layer.own.items()]
-        kinds = {(value.dtype, value.device) for _, _, value, _ in self.entries}
+        kinds = {f"{value.dtype} on {value.device}" for _, _, value, _ in self.entries}
         if len(kinds) > 1:
-            found = ", ".join(sorted(f"{dtype} on {device}" for dtype, device in kinds))
-            raise MatchError(
-                f"{network.label}: parameters differ ({found}), expected one dtype and device: call network.to(...)"
-            )
+            found = ", ".join(sorted(kinds))
+            raise MatchError(f"{network.label}: parameters differ ({found}), expected one kind: call network.to(...)")
         with torch.inference_mode(False):
             self.values = _gather([value for _, _, value, _ in self.entries])
             self.grads = _gather([grad for _, _, _, grad in self.entries])
@@ -217,6 +203,12 @@ class Flat:
             if layer.grad[name] is not grad or getattr(layer, name) is not value:
                 _refuse_tied(layer, [other for other, _, _, _ in self.entries])
                 layer.adopt()
+
+
+def _copy_in(assigned: Tensor, own: Tensor, what: str) -> None:
+    if assigned.shape != own.shape:
+        raise MatchError(f"{what} was given shape {tuple(assigned.shape)}, expected {tuple(own.shape)}")
+    own.copy_(assigned)
 
 
 def _by_rows(value: Tensor) -> Tensor:
