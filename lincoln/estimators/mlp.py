@@ -31,24 +31,26 @@ class MLPClassifier(ClassifierMethods, Perceptron):
     - `max_iter` epochs at most; fewer when the loss has not fallen by `tol` in more than `n_iter_no_change` of them.
       `early_stopping` watches the accuracy on a share of the data, `validation_fraction`, held out instead, and ends with
       the weights that had the best.
-    - `random_state`: an integer repeats the fit. `warm_start`: `fit` goes on from the last. `verbose`: a line an epoch.
+    - `random_state`: an integer repeats the fit. `warm_start`: `fit` continues the last one. `verbose`: a line an epoch.
 
-    And more:
+    Not in scikit-learn:
 
-    - `class_weight`: what examples of each class weigh, a dict, or "balanced", n / (n_classes n_of_class).
+    - `class_weight`: the weight of the examples of each class, a dict, or "balanced", n / (n_classes n_of_class).
     - `dropout`: the share of each hidden layer's units that is left out in each step (`lincoln.layers.Dropout`).
     - `validation_data`: (X, y) or (X, y, sample_weight), measured after each epoch (`validation_loss_curve_`,
       `validation_scores_`); with `early_stopping` they are watched, and no share of the data is held out.
-    - `callbacks`: `lincoln.Callback`s, which see each step and epoch and can stop the fit.
+    - `callbacks`: instances of `lincoln.Callback`, called at each step and epoch; they can stop the fit.
     - `gradient_clip`: a longer gradient is scaled down to this length.
-    - `device`: "cuda", "mps", "auto" for a GPU where there is one; None is the CPU.
+    - `device`: "cuda", "mps", or "auto" for a GPU if there is one; None is the CPU.
     - `dtype`: float32 or float64; None is float32 if X is, else float64 (and float64 for "lbfgs").
 
     Fitted: `coefs_`, (n_in, n_out) for each layer, and `intercepts_`; on the CPU they are the network's own memory, and
-    assigned arrays are taken in. `network_`, the lincoln network. `history_`, the last fit's, with `history_.plot()`.
+    arrays assigned to them are copied in. `network_`, the network. `history_`, the last fit's, with `history_.plot()`.
     `loss_curve_`, `validation_loss_curve_` (without the penalty), `loss_`, `best_loss_`, `validation_scores_`,
     `best_validation_score_`, `n_iter_`, `t_`, `classes_`, `n_layers_`, `n_outputs_`, `out_activation_`,
     `n_features_in_`, `feature_names_in_`.
+
+    Raises ValueError for parameters or data that cannot be used.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -129,9 +131,11 @@ class MLPRegressor(RegressorMethods, Perceptron):
     """scikit-learn's `MLPRegressor`, with all its parameters and attributes, on the layers and the trainer of lincoln.
 
     `loss` is "squared_error", sum_o (p_o - y_o)^2 / 2 for each example, or "poisson", half the Poisson deviance of
-    p = e^z from counts y >= 0. All else is as in `MLPClassifier`; there are no class weights, and `early_stopping` watches
-    R^2. With several outputs `loss_curve_` reports the squared error's mean over them, as scikit-learn does, where what is
-    minimised is the sum.
+    p = e^z from counts y >= 0. The other parameters are those of `MLPClassifier`, without class weights; `early_stopping`
+    watches R^2. With several outputs `loss_curve_` reports the squared error's mean over them, as scikit-learn does,
+    though the sum is minimised.
+
+    Raises ValueError for parameters or data that cannot be used, and TypeError for targets that are not numbers.
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {

@@ -16,16 +16,16 @@ from lincoln.schedules import Schedule
 
 
 class NetworkClassifier(ClassifierMethods, TemplateEstimator):
-    """Any network of lincoln's as a scikit-learn classifier.
+    """Any network as a scikit-learn classifier.
 
     - `network`: a template, a layer that every fit copies and never changes; or a function that makes a layer for a number
-      of outputs, which then suits any y. It has one output for two classes (or two), one for each of several classes, or
-      one for each label. It may end in a sigmoid or softmax, or leave that to the loss. A template that has its weights
-      already (it was trained before, say) starts from them.
-    - `loss`: a loss class of lincoln's, or a function that makes one from a network; None is `LogLoss` for one output or
-      several labels, `CrossEntropy` for classes. It is averaged over examples.
+      of outputs, which then fits any y. It has one output for two classes (or two), one for each of several classes, or
+      one for each label. It may end in a sigmoid or softmax, or leave that to the loss. If a template has weights, as
+      after training, every fit starts from them.
+    - `loss`: a loss class, or a function that makes one from a network; None is `LogLoss` for one output or several
+      labels, `CrossEntropy` for classes. It is averaged over examples.
     - `optimizer`: a class, or a function that makes one from a network, such as `functools.partial(SGD, momentum=0.9)`;
-      `lr` its learning rate, apart so that a search can vary it; `schedule` a factor on it, step by step
+      `lr` its learning rate, a parameter of its own so that a search can vary it; `schedule` a factor on it, step by step
       (`lincoln.schedules`).
 
     The other parameters and the fitted attributes are those of `MLPClassifier`, but for `coefs_`, `intercepts_`,
@@ -89,7 +89,7 @@ class NetworkClassifier(ClassifierMethods, TemplateEstimator):
 
 
 class NetworkRegressor(RegressorMethods, TemplateEstimator):
-    """Any network of lincoln's as a scikit-learn regressor, with one output for each target.
+    """Any network as a scikit-learn regressor, with one output for each target.
 
     `loss` is `MSE` if None. The parameters are those of `NetworkClassifier`, without class weights.
     """

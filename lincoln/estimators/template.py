@@ -66,7 +66,7 @@ class TemplateRecipe(Recipe):
         if getattr(kind, "link", None) is not None and ends_unbounded(network):
             make = partial(make, from_logits=True)  # type: ignore[call-arg]  # only a Loss class has a link
         loss = bind_loss(make, network)
-        loss.reduction = "mean"
+        loss.reduction = "mean"  # whatever the class or function chose
         loss.check_targets = False
         return loss
 

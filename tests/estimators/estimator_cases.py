@@ -32,7 +32,7 @@ each_kind = pytest.mark.parametrize("kind", ALL)
 each_mlp = pytest.mark.parametrize("kind", MLPS)
 each_network = pytest.mark.parametrize("kind", NETWORKS)
 each_classifier = pytest.mark.parametrize("kind", CLASSIFIERS)
-FRAGILE = {  # what diverges on huge data
+FRAGILE = {  # settings with which a fit to huge data diverges
     "MLP": {"solver": "sgd"},
     "Net": {"network": Sequential(Dense(6, "relu"), Dense(1, None)), "optimizer": SGD},
 }
@@ -40,7 +40,7 @@ FRAGILE = {  # what diverges on huge data
 
 @pytest.fixture(autouse=True, scope="module")
 def one_thread():
-    """For the modules that import it: on data this small, numpy's and torch's threads only wait for each other."""
+    """Use one thread in the modules that import this: on data this small, more threads only wait for each other."""
     with threadpool_limits(1):
         yield
 
@@ -50,7 +50,7 @@ def net(outputs):
 
 
 def ours(kind, **settings):
-    """One of lincoln's estimators, small; a network's is made by `net`."""
+    """Return a small estimator of ours; a NetworkClassifier or NetworkRegressor has its network from `net`."""
     if kind in MLPS:
         return getattr(lincoln.estimators, kind)(**{**SMALL, **settings})
     given = {"network": net, "lr": 0.01, "random_state": 3, "max_iter": 8, "batch_size": 16, **settings}
@@ -66,14 +66,14 @@ def y_for(kind):
 
 
 def quietly(call, *args, **more):
-    """What `call` returns, its warnings unheard."""
+    """Return what `call` returns, without its warnings."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return call(*args, **more)
 
 
 def heard(call, *args, **more):
-    """The warnings that `call` gives, as (category, message)."""
+    """Return the warnings that `call` gives, as (category, message)."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         call(*args, **more)
@@ -81,7 +81,7 @@ def heard(call, *args, **more):
 
 
 def refusal(call, *args, **more):
-    """The exception that `call` raises, or None."""
+    """Return the exception that `call` raises, or None."""
     try:
         quietly(call, *args, **more)
     except Exception as error:
@@ -90,7 +90,7 @@ def refusal(call, *args, **more):
 
 
 def side_by_side(kind, *data, **settings):
-    """Ours and scikit-learn's, fitted alike; their warnings are the same."""
+    """Return our estimator and scikit-learn's, fitted to the same data; assert that their warnings are the same."""
     pair = ours(kind, **settings), theirs(kind, **settings)
     assert heard(pair[0].fit, *data) == heard(pair[1].fit, *data)
     return pair
@@ -101,7 +101,7 @@ def fitted_attributes(estimator):
 
 
 def assert_alike(mine, other, X=X, rtol=1e-9, atol=1e-11):
-    """Each fitted attribute of scikit-learn's is in ours, of the same type and value; and so are the predictions."""
+    """Assert that our estimator has scikit-learn's fitted attributes, with type and value, and its predictions."""
     for name, expected in fitted_attributes(other).items():
         assert_same(name, getattr(mine, name), expected, rtol, atol)
     curves = ("loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_", "feature_names_in_")
@@ -114,7 +114,7 @@ def assert_alike(mine, other, X=X, rtol=1e-9, atol=1e-11):
 
 
 def assert_same(name, found, expected, rtol=1e-9, atol=1e-11):
-    """Equal but for rounding, and of the same type; a float may be Python's where scikit-learn has numpy's."""
+    """Assert equality up to rounding, and the same type; a float may be Python's where scikit-learn has numpy's."""
     if isinstance(expected, list):
         assert isinstance(found, list), name
         assert len(found) == len(expected), name
@@ -194,7 +194,7 @@ each_step = pytest.mark.parametrize("settings", STEPPED, ids=lambda s: ",".join(
 
 
 def both(pair, method, *data, **more):
-    """Call `method` of each; the warnings, too, are the same."""
+    """Call `method` of each; assert that their warnings and all else are the same."""
     assert heard(getattr(pair[0], method), *data, **more) == heard(getattr(pair[1], method), *data, **more)
     assert_alike(*pair)
 
@@ -209,7 +209,7 @@ def assert_equal_fits(one, other):
 
 
 class Watcher(Callback):
-    """The network's loss on other data, measured on the outside."""
+    """Measure something after each epoch, independently of the estimator."""
 
     def __init__(self, measure):
         self.measure = measure
@@ -222,12 +222,12 @@ class Watcher(Callback):
 
 
 def beside(kind, **settings):
-    """Ours and, where it has one, scikit-learn's."""
+    """Return our estimator and scikit-learn's, if it has one."""
     return [ours(kind, **settings), *([theirs(kind, **settings)] if kind in MLPS else [])]
 
 
 def assert_both_refuse(pair, method, *data, **more):
-    """An exception of the same kind, with words of its own."""
+    """Assert that both raise an exception of the same class; return ours, whose message differs."""
     errors = [refusal(getattr(estimator, method), *data, **more) for estimator in pair]
     assert errors[-1] is not None, "scikit-learn takes it"
     (kind,) = [kind for kind in (ValueError, TypeError, AttributeError) if isinstance(errors[-1], kind)]

@@ -44,7 +44,7 @@ class InterruptAt(StopAt):
 
 @each_kind
 def test_an_interrupted_fit_is_a_fit(kind):
-    """As with scikit-learn's: what was learned until then is kept, with a warning."""
+    """As in scikit-learn, the fit ends with what was learned until then, and with a warning."""
     estimator = ours(kind, callbacks=[InterruptAt(3)])
     assert heard(estimator.fit, X, y_for(kind)) == [(UserWarning, "Training interrupted by user.")]
     assert len(estimator.loss_curve_) == estimator.n_iter_ == 3

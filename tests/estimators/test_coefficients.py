@@ -24,7 +24,7 @@ def test_coefficients_edited_in_place_are_used(kind):
 @pytest.mark.parametrize("method", ["partial_fit", "fit"])
 @pytest.mark.parametrize("kind", MLPS)
 def test_coefficients_assigned_are_used(kind, method):
-    """In training, too: what follows is what would follow had they been written in place."""
+    """Predictions and further training are those of coefficients that were written in place."""
     assigned, written = (quietly(ours(kind, warm_start=True).fit, X, y_for(kind)) for _ in range(2))
     random = np.random.RandomState(1)
     coefs, intercepts = ([random.randn(*a.shape) for a in arrays] for arrays in (assigned.coefs_, assigned.intercepts_))

@@ -100,7 +100,7 @@ def test_a_clone_is_unfitted_and_fits_alike(kind):
 
 
 def built(seed=0, outputs=1):
-    """A network that has weights already."""
+    """Return a network that has weights."""
     torch.manual_seed(seed)
     network = net(outputs)
     network(torch.zeros(1, 5))
@@ -137,7 +137,7 @@ both_copies = pytest.mark.parametrize(
     ids=str,
 )
 def test_copies_made_after_parameters_were_set(changed, copied):
-    """They predict as the original does, and, where the parameters are sound, fit on as it does."""
+    """Copies predict as the original does; with valid parameters, further fits of both are equal."""
     mlp = quietly(ours("MLPClassifier", warm_start=True).fit, X, CLASSES).set_params(**changed)
     other = copied(mlp)
     assert_array_equal(other.predict_proba(X), mlp.predict_proba(X))

@@ -55,7 +55,7 @@ def _plain(values):
 
 
 def state(estimator):
-    """All that it is, by value."""
+    """Return everything that an estimator holds, by value."""
     values = {name: value for name, value in vars(estimator).items() if not isinstance(value, Callback)}
     kept = {name: pickle.dumps(value) for name, value in values.items() if name in _plain(values)}
     weights = estimator.network_.flatten()[0].numpy().tobytes()
@@ -134,7 +134,7 @@ def test_the_data_are_not_written_to(kind):
     features, y, weights = copy.deepcopy((X, y_for(kind), WEIGHTS))
     for array in (features, y, weights):
         array.flags.writeable = False
-    torch.set_warn_always(True)  # else torch says only once that an array cannot be written to
+    torch.set_warn_always(True)  # else torch warns only once that an array is read-only
     try:
         estimator = ours(kind)
         assert [category for category, _ in heard(estimator.fit, features, y, weights)] == [ConvergenceWarning]

@@ -62,7 +62,7 @@ def test_optimizer_and_learning_rate(kind):
 
 @each_network
 def test_schedule(kind):
-    """It counts steps, and there are 4 in an epoch."""
+    """A schedule counts steps; an epoch has 4."""
     rates = fitted(kind, lr=0.1, schedule=schedules.step_decay(every=8, factor=0.1), max_iter=6).history_.learning_rates
     assert_allclose(rates, [0.1, 0.1, 0.01, 0.01, 0.001, 0.001])
     with pytest.raises(ValueError, match="schedule"):

@@ -109,7 +109,7 @@ def test_networks_with_nothing_to_learn(kind):
 
 
 def built(seed=0, outputs=1):
-    """A network that has weights already."""
+    """Return a network that has weights."""
     torch.manual_seed(seed)
     network = net(outputs)
     network(torch.zeros(1, 5))

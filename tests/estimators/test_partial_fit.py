@@ -73,7 +73,7 @@ def test_one_step_from_assigned_coefficients(kind, y, classes, settings, weighte
         estimator.partial_fit(X, y, **first(classes))
     coefs = [random.randn(*coef.shape) / 2 for coef in pair[0].coefs_]
     intercepts = [random.randn(*intercept.shape) / 2 for intercept in pair[0].intercepts_]
-    for estimator in pair:  # scikit-learn's optimizer holds the arrays that it was made with
+    for estimator in pair:  # in place: scikit-learn's optimizer holds these arrays
         for arrays, values in ((estimator.coefs_, coefs), (estimator.intercepts_, intercepts)):
             for array, value in zip(arrays, values, strict=True):
                 array[...] = value
@@ -85,7 +85,7 @@ def test_one_step_from_assigned_coefficients(kind, y, classes, settings, weighte
 
 
 def test_partial_fit_is_there_only_for_solvers_that_step():
-    """Of scikit-learn's two the regressor has it for "lbfgs", too, where it runs a whole fit."""
+    """In scikit-learn the regressor has it with "lbfgs" too, and runs a whole fit."""
     for kind in MLPS:
         assert hasattr(ours(kind, solver="adam"), "partial_fit")
         assert not hasattr(ours(kind, solver="lbfgs"), "partial_fit")

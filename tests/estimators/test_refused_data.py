@@ -146,7 +146,7 @@ def test_not_fitted(kind):
 
 
 def test_poisson_loss_of_negative_numbers():
-    """scikit-learn's documentation wants y >= 0, and its class takes any."""
+    """scikit-learn's documentation asks for y >= 0, but its class takes any y."""
     for settings in ({}, {"solver": "lbfgs"}):
         with pytest.raises(ValueError, match="0 or more"):
             ours("MLPRegressor", loss="poisson", **settings).fit(X, COUNTS - 1)
@@ -156,7 +156,7 @@ def test_poisson_loss_of_negative_numbers():
 @pytest.mark.parametrize(("scale", "rate"), [(1e100, 1e200), (1e300, 0.01), (1, 1e10), (1, 1e300), (1e150, 1.0)])
 @each_mlp
 def test_training_that_diverges(kind, scale, rate, solver):
-    """It does where scikit-learn's does, and is refused in its words."""
+    """A fit diverges where scikit-learn's does, with the same error."""
     settings = {"solver": solver, "learning_rate_init": rate, "activation": "identity", "max_iter": 20}
     with np.errstate(all="ignore"):
         mine, other = (refusal(make(kind, **settings).fit, X * scale, y_for(kind)) for make in (ours, theirs))

@@ -1,4 +1,4 @@
-"""Every check of scikit-learn's for estimators, passed by all four classes as it is by scikit-learn's own."""
+"""scikit-learn's checks for estimators: our four classes pass every check that its own classes pass."""
 
 import json
 import os
@@ -47,7 +47,7 @@ ESTIMATORS = {
 }
 json.dump({name: results(ESTIMATORS[name]) for name in sys.argv[1:]}, sys.stdout)
 """
-HALVES = [  # each for a process of its own
+HALVES = [  # each half runs in its own process
     ["MLPClassifier", "MLPRegressor", "scikit-learn's MLPRegressor"],
     ["NetworkClassifier", "NetworkRegressor", "scikit-learn's MLPClassifier"],
 ]
@@ -72,7 +72,7 @@ def results():
 
 
 def outcomes(results):
-    """What became of each check, with the reason for a skip; a check of several names is there several times."""
+    """Return the checks that did not pass, with status and reason."""
     return {(result["check"], result["status"], result["reason"]) for result in results if result["status"] != "passed"}
 
 
@@ -92,6 +92,6 @@ def test_every_check_passes_that_scikit_learns_own_pass(kind, results, capsys):
 
 
 def test_scikit_learn_with_its_own_environment_skips_no_more(results):
-    """What is skipped, is so because of what the estimator is, not of what is installed."""
+    """A check is skipped because of what the estimator is, never because a library is missing."""
     reasons = {result["reason"] for found in results.values() for result in found if result["status"] == "skipped"}
     assert reasons <= {"it does not have a decision_function method."}

@@ -22,7 +22,10 @@ from estimator_cases import (
 from estimator_cases import one_thread as one_thread  # a fixture
 from numpy.testing import assert_allclose, assert_array_equal
 
-SEVERAL_OUTPUTS = ("two outputs", "a list of lists")  # where scikit-learn's L-BFGS works on another loss: see below
+SEVERAL_OUTPUTS = (
+    "two outputs",
+    "a list of lists",
+)  # where scikit-learn's L-BFGS minimises another loss: see the next test
 
 
 @pytest.mark.parametrize("settings", SOLVERS, ids=named)
@@ -39,7 +42,7 @@ def test_targets_of_every_kind(target, settings):
 
 
 def test_lbfgs_on_several_outputs_goes_lower_than_scikit_learns():
-    """Theirs gives L-BFGS a loss averaged over outputs with the gradient of their sum; ours gives it the sum for both."""
+    """scikit-learn gives L-BFGS the outputs' mean loss with the gradient of their sum; we give it the sum for both."""
     settings = {"solver": "lbfgs", "max_iter": 30, "alpha": 0.0}
     mine, other = (quietly(make("MLPRegressor", **settings).fit, X, TARGETS) for make in (ours, theirs))
     assert mine.loss_ < other.loss_

@@ -34,7 +34,7 @@ import lincoln as lnc
 @each_target
 def test_warm_start_goes_on(kind, y, classes, settings):
     if settings.get("solver") == "lbfgs" and y is TARGETS:
-        settings = {"solver": "sgd", "max_iter": 3}  # scikit-learn's L-BFGS works on another loss there
+        settings = {"solver": "sgd", "max_iter": 3}  # scikit-learn's L-BFGS minimises another loss there
     pair = ours(kind, warm_start=True, **settings), theirs(kind, warm_start=True, **settings)
     epochs = 0
     for _ in range(3):
@@ -46,7 +46,7 @@ def test_warm_start_goes_on(kind, y, classes, settings):
 
 
 def test_warm_start_with_early_stopping_ends_with_the_best_weights_of_all_fits():
-    """scikit-learn ends with the last ones if the last fit's scores are all below the best."""
+    """scikit-learn ends with the last weights if all scores of the last fit are below the best."""
     mlp = quietly(ours("MLPClassifier", warm_start=True, early_stopping=True, max_iter=30).fit, X, BINARY)
     coefs, best = [coef.copy() for coef in mlp.coefs_], mlp.best_validation_score_
     quietly(mlp.set_params(learning_rate_init=1e-9, max_iter=2).fit, X, 1 - BINARY)
@@ -126,7 +126,7 @@ def test_two_warm_fits_are_longer_than_one(kind):
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_the_optimizer_goes_on_in_a_rebuilt_network(method):
-    """scikit-learn's optimizer, too, is the first call's, whatever the solver is by now."""
+    """As in scikit-learn the optimizer is that of the first call, whatever the solver is now."""
     mlp = quietly(ours("MLPClassifier", warm_start=method == "fit").fit, X, BINARY)
     mlp.set_params(solver="sgd", activation="tanh")
     quietly(getattr(mlp, method), X, BINARY)

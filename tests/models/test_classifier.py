@@ -129,7 +129,7 @@ def test_class_indices_of_sequences():
 
 def test_a_learners_softmax_loss():
     class Focal(lnc.CrossEntropy):
-        """A loss of the softmax by another name."""
+        """Another name for cross entropy."""
 
     class Mine(lnc.Loss):
         link = lnc.Softmax

@@ -62,7 +62,7 @@ def test_history():
 
 
 def test_losses_are_averaged_by_example():
-    """The last batch, of 8, counts for 8 examples; at learning rate 0 every epoch's loss is that of the whole data."""
+    """The last batch has 8 examples and counts for 8: at learning rate 0 each epoch's loss is that of the whole data."""
     x, y = two_blobs(200)
     for reduction in ("sum", "mean"):
         model = classifier(loss=partial(lnc.LogLoss, reduction=reduction), optimizer=partial(lnc.SGD, lr=0.0))

@@ -53,7 +53,8 @@ BAD = {
 
 @pytest.mark.parametrize(
     ("case", "role"),
-    [(case, "training") for case in BAD] + [(case, "validation") for case in BAD if case != "one class"],  # that one may be
+    [(case, "training") for case in BAD]
+    + [(case, "validation") for case in BAD if case != "one class"],  # validation data may have one class
 )
 def test_bad_data(case, role):
     x, y = two_blobs()

@@ -87,7 +87,7 @@ def test_batch_gen_is_used():
 
 
 def test_the_notebooks_own_generator():
-    """It takes arrays, yields FloatTensors, and is checked batch by batch."""
+    """The notebook's generator takes arrays and yields FloatTensors, which are checked batch by batch."""
 
     def notebook(features, labels, size=32):
         labels = labels.reshape(len(labels), 1)
