@@ -1,15 +1,15 @@
-"""Fit time of MLPClassifier: scikit-learn's, lincoln's, and the same network in skorch where that is installed.
+"""Compare the fit times of scikit-learn's MLPClassifier, of lincoln's, and of the same network in skorch if installed.
 
-    python benchmarks/estimators.py                         # 36 rows, in less than ten minutes
-    python benchmarks/estimators.py --quick                 # a few seconds, to see that it works
+    python benchmarks/estimators.py                         # 36 rows, in less than 10 minutes
+    python benchmarks/estimators.py --quick                 # a few seconds, to show that it works
     python benchmarks/estimators.py --data digits --hidden 100 --solver adam --threads 1    # only these rows
 
 A row is one data set, solver, choice of hidden layers and number of threads. A time is a whole `fit` on standardized
 features, for the same number of epochs in batches of 200; the median of several. Repetitions are interleaved in one process
-(scikit-learn, lincoln, skorch, scikit-learn, ...), so that whatever else the machine does meets all alike. "ratio" is
-scikit-learn's time over lincoln's, the median of those of each repetition: read that, times change with the machine. The
-scores are accuracies on the quarter of the data held out; with the same random_state the first two train the same network
-on the same batches.
+(scikit-learn, lincoln, skorch, scikit-learn, ...), so that other programs on the machine slow all of them. "ratio" is
+scikit-learn's time over lincoln's, the median of the ratios of all repetitions. Times change with the machine, ratios much
+less. The scores are accuracies on a quarter of the data that is held out. With the same random_state the first two train
+the same network on the same batches.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ import lincoln.estimators
 BATCH, SEED = 200, 0  # scikit-learn's batch for 200 examples or more
 LR = {"sgd": 0.05, "adam": 0.001}
 SMALL, LARGE = ("breast_cancer", "digits"), ("synthetic",)
-EPOCHS = {  # for each of HIDDEN, so that scikit-learn takes some tenths of a second; a large table takes what it takes
+EPOCHS = {  # for each of HIDDEN, so that scikit-learn takes some tenths of a second on small data
     "breast_cancer": (300, 100, 20),
     "digits": (150, 40, 8),
     "synthetic": (2, 2, 2),
 }
 HIDDEN = {"10": (10,), "100": (100,), "256,256": (256, 256)}
-BARS = {"any row": 1, "10 hidden units, small data": 3}  # the ratios that lincoln ought to reach
+BARS = {"any row": 1, "10 hidden units, small data": 3}  # the ratios to reach
 
 Data = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
@@ -59,7 +59,7 @@ class Case(NamedTuple):
 
 
 def load(name: str, dtype: str) -> Data:
-    """Standardized features and labels to train on, then those held out."""
+    """Return standardized features and labels for training, then those held out."""
     if name == "synthetic":
         X, y = make_classification(100_000, 50, n_informative=20, random_state=SEED)
     else:
@@ -69,11 +69,8 @@ def load(name: str, dtype: str) -> Data:
     return scaler.transform(X_train).astype(dtype), y_train, scaler.transform(X_test).astype(dtype), y_test
 
 
-# ---- The contestants
-
-
 def perceptron(kind: Callable[..., Any], case: Case, epochs: int, data: Data) -> Any:
-    """scikit-learn's or lincoln's: the same arguments."""
+    """Return scikit-learn's or lincoln's estimator; both take the same arguments."""
     return kind(
         HIDDEN[case.hidden],
         solver=case.solver,
@@ -86,7 +83,7 @@ def perceptron(kind: Callable[..., Any], case: Case, epochs: int, data: Data) ->
 
 
 def skorch_net(case: Case, epochs: int, data: Data) -> Any:
-    """The same network and optimizer, without the L2 penalty, in a class that takes float targets for two classes."""
+    """Return the same network and optimizer, without L2 penalty; for two classes, in a class that takes float targets."""
     import skorch  # the extra "benchmark" installs it
 
     X, y = data[:2]
@@ -113,7 +110,7 @@ def skorch_net(case: Case, epochs: int, data: Data) -> Any:
 
 
 def contestants(case: Case, with_skorch: bool) -> dict[str, Callable[[int, Data], Any]]:
-    """Estimators by name, each made for a number of epochs and some data."""
+    """Return makers of estimators by name; each takes the number of epochs and the data."""
     found: dict[str, Callable[[int, Data], Any]] = {
         "sklearn": partial(perceptron, sklearn.neural_network.MLPClassifier, case),
         "lincoln": partial(perceptron, lincoln.estimators.MLPClassifier, case),
@@ -123,11 +120,8 @@ def contestants(case: Case, with_skorch: bool) -> dict[str, Callable[[int, Data]
     return found
 
 
-# ---- Measuring and showing
-
-
 def fit(name: str, estimator: Any, X: np.ndarray, y: np.ndarray) -> float:
-    """Seconds, after a pause in which the threads of the one before, which go on waiting for work, fall asleep."""
+    """Return the seconds of a fit, after a pause in which the waiting threads of the last fit fall asleep."""
     time.sleep(0.1)
     targets = y.astype(X.dtype) if name == "skorch" and y.max() == 1 else y.astype(np.int64)
     start = time.perf_counter()
@@ -138,13 +132,13 @@ def fit(name: str, estimator: Any, X: np.ndarray, y: np.ndarray) -> float:
 def measure(
     case: Case, data: Data, epochs: int, repeats: int, with_skorch: bool
 ) -> tuple[dict[str, list[float]], dict[str, float]]:
-    """Each contestant's seconds in each repetition, and its score on the examples held out."""
+    """Return each contestant's seconds in each repetition, and its score on the examples held out."""
     X, y, X_test, y_test = data
     makes = contestants(case, with_skorch)
     torch.set_num_threads(case.threads)
     with warnings.catch_warnings(), threadpool_limits(limits=case.threads):
         warnings.simplefilter("ignore", ConvergenceWarning)
-        for name, make in makes.items():  # the first fit of all pays for imports and memory
+        for name, make in makes.items():  # the first fit pays for imports and memory
             fit(name, make(1, data), X, y)
         seconds: dict[str, list[float]] = {name: [] for name in makes}
         scores = {}
@@ -162,7 +156,7 @@ def epochs_of(case: Case, quick: bool) -> int:
 
 
 def rows(cases: list[Case], options: argparse.Namespace) -> Iterator[tuple[Case, float]]:
-    """Measure the cases one after the other, print the row of each, and give its ratio."""
+    """Measure the cases one after another. Print each row and yield its ratio."""
     loaded: dict[str, Data] = {}
     for case in cases:
         if case.data not in loaded:
@@ -181,7 +175,7 @@ def rows(cases: list[Case], options: argparse.Namespace) -> Iterator[tuple[Case,
 
 
 def summary(ratios: dict[Case, float], bars: bool) -> str:
-    """The lowest ratio of all rows, and of those with 10 hidden units on small data; beside the bars, if they are meant."""
+    """Return the lowest ratio of all rows, and of those with 10 hidden units on small data; with `bars`, what to reach."""
     groups = [ratios, {case: ratio for case, ratio in ratios.items() if case.data in SMALL and case.hidden == "10"}]
     parts = []
     for (name, bar), group in zip(BARS.items(), groups, strict=True):

@@ -1,12 +1,12 @@
-"""One epoch over 1,000,000 x 30 float32 in shuffled batches of 256: lincoln's DataLoader against torch's.
+"""Compare lincoln's DataLoader with torch's: one epoch over 1,000,000 x 30 float32 in shuffled batches of 256.
 
     python benchmarks/loaders.py                # a table, in about a minute
-    python benchmarks/loaders.py --quick        # a few seconds, on less data, to see that it works
+    python benchmarks/loaders.py --quick        # a few seconds, on less data, to show that it works
     python benchmarks/loaders.py --json [PATH]  # the numbers as JSON, on stdout without a PATH
 
-lincoln gathers each batch of so large a table by its indices. Beside it stands its own other way, one shuffled copy cut
-into views, which it takes for data that stay in the processor's cache. One process, one thread, repetitions interleaved,
-medians; read the ratios.
+lincoln gathers each batch of so large a table by its indices. The second row is its method for data that stay in the
+processor's cache: one shuffled copy, cut into views. One process and one thread; repetitions are interleaved, times are
+medians. Read the ratios.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from torch.utils import data as torch_data
 from lincoln.data import DataLoader, Dataset
 
 BATCH, FEATURES = 256, 30
-BAR = 20  # how many times as fast as torch's
+BAR = 20  # the ratio to reach
 
 
 def epoch(loader: Iterable[Any]) -> float:
-    """Seconds for one epoch, each batch taken and dropped."""
+    """Return the seconds of one epoch; each batch is taken and dropped."""
     start = time.perf_counter()
     batches = 0
     for _ in loader:
@@ -42,7 +42,7 @@ def epoch(loader: Iterable[Any]) -> float:
 
 
 def benchmark(examples: int, repeats: int) -> dict[str, Any]:
-    """Seconds of every contestant, `repeats` times, in turn."""
+    """Measure each contestant `repeats` times, in turns."""
     torch.set_num_threads(1)
     x, y = torch.randn(examples, FEATURES), torch.randint(0, 2, (examples, 1)).float()
     dataset = Dataset(x, y)
@@ -65,7 +65,7 @@ def benchmark(examples: int, repeats: int) -> dict[str, Any]:
 
 
 def show(result: dict[str, Any]) -> None:
-    """The table, and how it stands against the bar."""
+    """Print the table and the ratio."""
     title = ", ".join(f"{name} {value}" for name, value in (result["machine"] | result["settings"]).items())
     table = Table("loader", "median", "min .. max", "ratio")
     for row in result["rows"]:

@@ -1,13 +1,13 @@
-"""The notebook's network (30-10-1 sigmoid units, batches of 128, float32) in lincoln, PyTorch eager and scikit-learn.
+"""Compare the notebook's network (30-10-1 sigmoid units, batches of 128, float32) in lincoln, PyTorch and scikit-learn.
 
     python benchmarks/notebook_network.py                # a table, in half a minute
-    python benchmarks/notebook_network.py --quick        # a few seconds, to see that it works
+    python benchmarks/notebook_network.py --quick        # a few seconds, to show that it works
     python benchmarks/notebook_network.py --json [PATH]  # the numbers as JSON, on stdout without a PATH
 
-"step" is one training step on one batch: as the trainer replays it, as it takes it without replay, and in your own loop;
-"fit" is a whole run on the breast cancer data with the loss of each epoch.
-All run in one process on one thread, repetitions interleaved (A B C A B C ...), so that whatever else the machine does
-meets all alike. Read the ratios: times change with the machine, ratios much less.
+"step" is one training step on one batch: replayed by the trainer, run by the layers in the trainer, and in a loop of your
+own; "fit" is a whole run on the breast cancer data with the loss of each epoch. All run in one process on one thread.
+Repetitions are interleaved (A B C A B C ...), so that other programs on the machine slow all of them. Read the ratios:
+times change with the machine, ratios much less.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from lincoln.models import Classifier
 from lincoln.optim import SGD
 
 BATCH, LR, SEED = 128, 0.003, 0
-# How many times as fast lincoln ought to be, over as many epochs as the notebook's; a short fit shows its fixed cost.
+# The ratios to reach, over as many epochs as the notebook's: in a shorter fit the fixed cost weighs more.
 BARS = {"step, PyTorch eager": 2.5, "fit, PyTorch eager": 2.5, "fit, MLPClassifier": 2.5}
 
 Step = Callable[[Tensor, Tensor], Tensor]  # trains on (features, targets), returns the loss
@@ -73,9 +73,9 @@ def lincoln_step(check_targets: bool) -> Step:
 
 
 def replayed_step() -> Step:
-    """What the trainer makes of the step above once a few batches have come."""
+    """Return the step that the trainer replays after the first batches."""
     loss_function = LogLoss(lincoln_network(), check_targets=False)
-    loss_function.network(torch.zeros(1, 30))  # makes the weights
+    loss_function.network(torch.zeros(1, 30))  # builds the weights
     replay, optimizer = Replay(loss_function), SGD(loss_function.network, lr=LR)
 
     def step(x: Tensor, y: Tensor) -> Tensor:
@@ -105,16 +105,14 @@ def repeat(step: Step, x: Tensor, y: Tensor, steps: int, inference: bool = False
             step(x, y)
 
 
-# ---- A whole fit: each returns the loss per example in the last epoch
-
-
 def lincoln_fit(x: np.ndarray, y: np.ndarray, epochs: int, network: Sequential | None = None) -> float:
+    """Run a whole fit. Return the loss per example in the last epoch, as the other two do."""
     model = Classifier(network or lincoln_network(), LogLoss, partial(SGD, lr=LR))
     return model.fit(x, y, epochs, print_every=None, batch_size=BATCH, seed=SEED, progress=False).losses[-1]
 
 
 def pytorch_fit(x: np.ndarray, y: np.ndarray, epochs: int, network: nn.Sequential | None = None) -> float:
-    """Batches are made as lincoln makes them, one shuffled copy an epoch, cut up, so that the loader is no handicap."""
+    """Run the same fit. Batches are views of one shuffled copy an epoch, as in lincoln, so that the loader is no handicap."""
     torch.manual_seed(SEED)
     step = pytorch_step(network or pytorch_network())
     features, targets = torch.from_numpy(x), torch.from_numpy(y).float().unsqueeze(-1)
@@ -129,7 +127,7 @@ def pytorch_fit(x: np.ndarray, y: np.ndarray, epochs: int, network: nn.Sequentia
 
 
 def sklearn_fit(x: np.ndarray, y: np.ndarray, epochs: int) -> float:
-    """Here a batch's loss is averaged where the others add it up: 128 times the learning rate makes the same step."""
+    """Run the same fit. A batch's loss is averaged here and summed in the others: the learning rate is 128 times theirs."""
     model = MLPClassifier(
         hidden_layer_sizes=(10,),
         activation="logistic",
@@ -149,7 +147,7 @@ def sklearn_fit(x: np.ndarray, y: np.ndarray, epochs: int) -> float:
 
 
 def same_training(x: np.ndarray, y: np.ndarray, epochs: int) -> dict[str, float]:
-    """How far lincoln's and PyTorch's weights are apart after the same start and the same batches, and all losses."""
+    """Train from the same start on the same batches. Return the losses and the largest difference of a weight."""
     ours, theirs = lincoln_network(), pytorch_network()
     ours(torch.from_numpy(x[:1]))  # makes the weights
     with torch.no_grad():
@@ -161,11 +159,8 @@ def same_training(x: np.ndarray, y: np.ndarray, epochs: int) -> dict[str, float]
     return losses | {"sklearn": sklearn_fit(x, y, epochs), "difference": difference}
 
 
-# ---- Measuring and showing
-
-
 def measure(part: str, runs: Runs, repeats: int, per: int = 1) -> list[dict[str, Any]]:
-    """Seconds, of interleaved repetitions after one to warm up; ratios are against the first run."""
+    """Return seconds of interleaved repetitions, after one to warm up, and ratios to the first run."""
     times: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(repeats + 1):
         for name, run in runs.items():
