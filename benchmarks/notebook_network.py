@@ -112,7 +112,7 @@ def lincoln_fit(x: np.ndarray, y: np.ndarray, epochs: int, network: Sequential |
 
 
 def pytorch_fit(x: np.ndarray, y: np.ndarray, epochs: int, network: nn.Sequential | None = None) -> float:
-    """Run the same fit. Batches are views of one shuffled copy an epoch, as in lincoln, so that the loader is no handicap."""
+    """Run the same fit. Batches are views of one shuffled copy an epoch, as in lincoln, so the loader is no handicap."""
     torch.manual_seed(SEED)
     step = pytorch_step(network or pytorch_network())
     features, targets = torch.from_numpy(x), torch.from_numpy(y).float().unsqueeze(-1)
