@@ -112,9 +112,10 @@ class Layer(Parameters["Layer"]):
         """Return dL/dinput for dL/doutput; write dL/dparameters into `grads()`, over what stood there.
 
         With `input_grad=False` dL/dinput is neither computed nor returned: the first layer of a network in training
-        needs none. Raises StateError without a forward before it, MatchError for a gradient not shaped as its value.
+        needs none. Raises StateError without a forward before it and in evaluation mode, where a forward saves nothing;
+        MatchError for a gradient not shaped as its value.
         """
-        if self.pending is None:
+        if self.pending is None or not self.training:
             raise StateError(
                 f"{self.label}: backward without a forward before it. Each backward takes up one forward; run the layer "
                 f"again{'' if self.training else ', in training mode (train()): in evaluation mode it saves nothing'}"

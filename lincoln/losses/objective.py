@@ -118,7 +118,7 @@ class Loss(Formulas):
         Return dL/dfeatures if `input_grad=True`. Raises StateError without a forward before it, or if a layer has run
         since.
         """
-        if self._gradient is None:
+        if self._gradient is None or not self.network.training:
             raise StateError(
                 f"{type(self).__name__}: backward without a forward before it: call loss(features, targets) first"
                 f"{'' if self.network.training else ', with the network in training mode (network.train())'}"

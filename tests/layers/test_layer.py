@@ -10,6 +10,7 @@ from lincoln.layers import (
     Layer,
     Linear,
     Sequential,
+    Tanh,
 )
 
 
@@ -149,3 +150,43 @@ def test_a_forward_that_fails_leaves_what_was_saved(error):
     with pytest.raises(KeyboardInterrupt if error is KeyboardInterrupt else LayerError):
         layer(torch.randn(9, 9))
     assert layer.saved is x
+
+
+@pytest.mark.parametrize("inside", ["alone", "sequential", "residual"])
+def test_a_backward_in_evaluation_mode_is_refused(inside):
+    """It would give the gradient of the last batch seen in training, not of the one just looked at."""
+    network = {"alone": Tanh(), "sequential": Sequential(Linear(3), Tanh()), "residual": Sequential(Sequential(Tanh()))}[
+        inside
+    ]
+    a, b, g = (torch.randn(4, 3) for _ in range(3))
+    network(a)
+    network.eval()
+    network(b)
+    with pytest.raises(StateError, match="evaluation mode it saves nothing"):
+        network.backward(g)
+    network.train()
+    got = network.backward(g)  # an evaluation disturbs no training step under way
+    network(a)
+    assert torch.equal(got, network.backward(g))
+
+
+def test_a_frozen_layer_does_not_use_an_earlier_batch():
+    network = Sequential(Linear(3), Tanh())
+    network(torch.randn(4, 3))
+    network[1].eval()
+    network(torch.randn(4, 3))
+    with pytest.raises(StateError, match="Tanh '1'.*evaluation mode"):
+        network.backward(torch.randn(4, 3))
+
+
+def test_a_loss_is_not_sent_back_in_evaluation_mode():
+    network = Sequential(Linear(1))
+    loss = lnc.MSE(network)
+    x, y = torch.randn(4, 3), torch.randn(4, 1)
+    loss(x, y)
+    network.eval()
+    loss(2 * x, y)
+    with pytest.raises(StateError, match="training mode"):
+        loss.backward()
+    network.train()
+    loss.backward()
