@@ -53,9 +53,11 @@ class Classes(Encoding):
         return (prediction >= threshold if self.at_threshold else prediction > threshold).long()
 
     def decode(self, targets: Tensor) -> np.ndarray:
-        numbers = targets.squeeze(-1) if targets.dim() > 1 and targets.shape[-1] == 1 else targets
-        known = numbers.long().clamp(max=len(self.classes) - 1)  # where all training data were of one class, p may say two
-        labels: np.ndarray = self.classes[known.cpu().numpy()]
+        numbers = targets.long().cpu().numpy()
+        if numbers.ndim > 1 and numbers.shape[-1] == 1:
+            numbers = numbers[..., 0]
+        last = len(self.classes) - 1
+        labels: np.ndarray = self.classes[np.minimum(numbers, last)]  # p may say two where the training data had one class
         return labels
 
     def probabilities(self, prediction: Tensor) -> Tensor:
