@@ -66,7 +66,17 @@ class Replay:
         kept = self._recorded.get(len(batch[0]))
         if kept is None:
             return self._count(*batch)
-        return self._replay(kept, *batch) if kept.proven else self._prove(kept, *batch)
+        if not kept.proven:
+            return self._prove(kept, *batch)
+        try:
+            value = kept.recording(*batch)
+        except Exception:  # the layers' own error names the layer and the cause
+            self.given_up, self._recorded = True, {}
+            return self._by_layers(*batch)
+        self.loss.penalty_terms = kept.penalty
+        for layer in self._learning:
+            layer.has_grad = True
+        return value.clone()  # the next replay overwrites it
 
     def _by_layers(self, *batch: Tensor) -> Tensor:
         value = self.loss(*batch, check_targets=False)
@@ -107,17 +117,6 @@ class Replay:
         torch.set_rng_state(random_after)
         gradient.copy_(expected)
         return value
-
-    def _replay(self, kept: _Recorded, *batch: Tensor) -> Tensor:
-        try:
-            value = kept.recording(*batch)
-        except Exception:  # the layers' own error names the layer and the cause
-            self.given_up, self._recorded = True, {}
-            return self._by_layers(*batch)
-        self.loss.penalty_terms = kept.penalty
-        for layer in self._learning:
-            layer.has_grad = True
-        return value.clone()  # the next replay overwrites it
 
     def _give_up(self, why: str) -> None:
         self.given_up = True
