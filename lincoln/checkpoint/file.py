@@ -10,17 +10,20 @@ import contextlib
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from torch import Tensor
 
+from lincoln.checkpoint.header import Header, blocks, content_of, read_header, read_tensors
 from lincoln.errors import CheckpointError
 
 FORMAT, VERSION = "lincoln", "1"
 _ZEROS = "0" * 64
+_FIELD = b'"checksum":"'
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> Path:
@@ -30,8 +33,8 @@ def write(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -
     and then into its place. The permissions are those of the old file, or the usual ones for a new file. Raises
     CheckpointError if writing fails; the old file is then untouched, and the temporary one removed.
     """
-    path = path.resolve()  # a symbolic link stays one: the file that it names is written
-    content = _content(tensors, state)
+    path = _resolved(path)
+    content = _content(path, tensors, state)
     try:
         _replace(path, content)
     except OSError as error:
@@ -46,26 +49,25 @@ def write(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return the tensors and the state of a checkpoint file.
 
-    Raises CheckpointError, which says why, for a file that cannot be read, is damaged, is no checkpoint, or is of another
-    format version.
+    The header is read and checked first, then the checksum of the whole file, then the tensors: a file takes no more memory
+    than its tensors, and time in proportion to its size. Raises CheckpointError, which says why, for a file that cannot be
+    read, is no regular file, is damaged, is no checkpoint, or is of another format version.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load as from_bytes
-
     try:
-        content = bytearray(path.read_bytes())
+        with _opened(path) as file:
+            header = _header(path, file)
+            _check_checksum(path, file, header)
+            if header.metadata.get("version") != VERSION:
+                found = f"{header.metadata.get('version')!r:.20}".strip("'")
+                raise CheckpointError(f"{path}: of format version {found}; this lincoln reads version {VERSION}")
+            file.seek(len(header.content))
+            return read_tensors(file, header), _state(header.metadata["state"])
+    except CheckpointError:
+        raise
+    except (KeyError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path}: damaged ({error!s:.300})") from error
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error})") from error
-    metadata = _metadata(path, content)
-    if metadata.get("format") != FORMAT:
-        raise CheckpointError(f"{path}: a safetensors file, but not a lincoln checkpoint")
-    _check_checksum(path, content, metadata.get("checksum", ""))
-    if metadata.get("version") != VERSION:
-        raise CheckpointError(f"{path}: of format version {metadata.get('version')}; this lincoln reads version {VERSION}")
-    try:
-        return from_bytes(bytes(content)), json.loads(metadata["state"])
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise CheckpointError(f"{path}: damaged ({error})") from error
 
 
 def candidates(path: Path) -> list[Path]:
@@ -80,39 +82,84 @@ def prune(folder: Path, keep: int) -> None:
         old.unlink(missing_ok=True)
 
 
-def _content(tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> bytearray:
-    """Return the bytes of the file, the checksum in its place."""
-    from safetensors.torch import save as to_bytes
-
-    metadata = {"format": FORMAT, "version": VERSION, "checksum": _ZEROS, "state": json.dumps(state)}
-    flat = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    content = bytearray(to_bytes(flat, metadata))
-    place = content.index(_ZEROS.encode())
+def _content(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> bytearray:
+    """Return the bytes of the file, the checksum in its place. Raises CheckpointError for what has no form in it."""
+    try:
+        metadata = {"format": FORMAT, "version": VERSION, "checksum": _ZEROS, "state": json.dumps(state)}
+        content = content_of(tensors, metadata)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise CheckpointError(
+            f"{path}: could not be written ({error!s:.300}); what stood there before is untouched"
+        ) from error
+    place = content.index(_FIELD + _ZEROS.encode()) + len(_FIELD)  # nowhere else: quotes in names and words are escaped
     content[place : place + 64] = hashlib.sha256(content).hexdigest().encode()
     return content
 
 
-def _check_checksum(path: Path, content: bytearray, checksum: str) -> None:
-    """Raise CheckpointError unless `checksum` is that of the content. Leaves zeros in its place."""
-    place = content.find(checksum.encode())
+def _opened(path: Path) -> BinaryIO:
+    """Open a regular file for reading. A pipe or a device would be read for ever, or never open."""
+    try:
+        _refuse_irregular(path, os.stat(path).st_mode)
+    except ValueError as error:  # a path that holds a 0, or is no text
+        raise CheckpointError(f"{str(path)!r:.200}: cannot be read ({error})") from error
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    file = os.fdopen(descriptor, "rb")
+    try:
+        _refuse_irregular(path, os.fstat(descriptor).st_mode)  # it may have been replaced in between
+    except CheckpointError:
+        file.close()
+        raise
+    return file
+
+
+def _refuse_irregular(path: Path, mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe, a socket or a device"
+        raise CheckpointError(f"{path}: cannot be read ({kind}; expected a regular file)")
+
+
+def _header(path: Path, file: BinaryIO) -> Header:
+    try:
+        header = read_header(file, os.fstat(file.fileno()).st_size)
+    except ValueError as error:
+        raise CheckpointError(f"{path}: damaged, truncated, or no safetensors file ({error!s:.300})") from error
+    if header.metadata.get("format") != FORMAT:
+        raise CheckpointError(f"{path}: a safetensors file, but not a lincoln checkpoint")
+    return header
+
+
+def _check_checksum(path: Path, file: BinaryIO, header: Header) -> None:
+    """Raise CheckpointError unless the header's checksum is that of the file, which stands at the end of its header."""
+    checksum = header.metadata.get("checksum", "").encode()
+    place = header.content.find(checksum)
     if len(checksum) != 64 or place < 0:
         raise CheckpointError(f"{path}: damaged (its checksum is not where it belongs)")
-    content[place : place + 64] = _ZEROS.encode()
-    if hashlib.sha256(content).hexdigest() != checksum:
+    found = hashlib.sha256(header.content[:place] + _ZEROS.encode() + header.content[place + 64 :])
+    for block in blocks(file):
+        found.update(block)
+    if found.hexdigest().encode() != checksum:
         raise CheckpointError(f"{path}: damaged (its checksum is not that of its content)")
 
 
-def _metadata(path: Path, content: bytearray) -> dict[str, str]:
-    """Return the header's metadata. safetensors reads them from files only, and this file is already in memory."""
+def _state(text: str) -> dict[str, Any]:
+    state = json.loads(text)
+    if not isinstance(state, dict):
+        raise ValueError("its state is no table")
+    return state
+
+
+def _resolved(path: Path) -> Path:
+    """Return where to write: a symbolic link stays one, and the file that it names is written.
+
+    Raises CheckpointError for what no file can take the place of.
+    """
     try:
-        length = int.from_bytes(content[:8], "little")
-        header = json.loads(content[8 : 8 + length].decode())
-        metadata = header.get("__metadata__", {})
-        if len(content) < 8 + length or not isinstance(metadata, dict):
-            raise ValueError("its header is cut off")
-    except (ValueError, AttributeError, RecursionError) as error:
-        raise CheckpointError(f"{path}: damaged, truncated, or no safetensors file ({error})") from error
-    return metadata
+        path = path.resolve()
+        if path.exists() and not path.is_file():
+            raise CheckpointError(f"{path}: could not be written (expected a regular file, or none, in its place)")
+    except (RuntimeError, ValueError) as error:  # a circle of links; a path that holds a 0
+        raise CheckpointError(f"{path}: could not be written ({error})") from error
+    return path
 
 
 def _replace(path: Path, content: bytearray) -> None:
