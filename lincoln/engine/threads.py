@@ -1,4 +1,4 @@
-"""How many threads a run uses."""
+"""One thread for steps too small to share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the formulas are computed: memory order, BLAS, sparse products. Layers and losses say what, this package says how.
+"""Compute the formulas of layers and losses: memory order, matrix products, sparse products.
 
 Each function gives the same numbers as its formula; docs/performance.md has what each form is worth, measured.
 """

@@ -1,4 +1,4 @@
-"""The products of a linear layer: leading dimensions, memory order and narrow outputs are looked after here."""
+"""The products of a linear layer, for any leading dimensions and memory order."""
 
 from __future__ import annotations
 
@@ -46,5 +46,5 @@ def input_grad(G: Tensor, W: Tensor, x: Tensor) -> Tensor:
 
 
 def by_columns(W: Tensor) -> Tensor:
-    """A copy of the matrix W that lies in memory as its transpose: the order that `affine` and `weight_grad` prefer."""
+    """Return a copy of the matrix W laid out in memory as its transpose, the order that `affine` and `weight_grad` prefer."""
     return W.t().clone(memory_format=torch.contiguous_format).t()

@@ -1,4 +1,4 @@
-"""Losses and optimizers for a network, from whatever way users name them."""
+"""Bind a loss and an optimizer to a network: from a class, a factory or an instance."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from lincoln.optim import Optimizer
 
 
 def bind_loss(given: Loss | Callable[[Layer], Loss], network: Layer) -> Loss:
-    """A loss for `network`, from a class, a factory, or an instance that must be bound to it already."""
+    """Return the loss of `network`, made by a class or factory, or given as an instance made from it.
+
+    Raises ArgumentError for anything else, and for a loss of another network.
+    """
     loss: Loss = given if isinstance(given, Loss) else _make("loss", Loss, given, network)
     _same_network("loss", loss.network, network)
     return loss
 
 
 def bind_optimizer(given: Optimizer | Callable[[Layer], Optimizer], network: Layer) -> Optimizer:
-    """As `bind_loss`, for an optimizer."""
+    """Return the optimizer of `network`, by the rules of `bind_loss`."""
     optimizer: Optimizer = given if isinstance(given, Optimizer) else _make("optimizer", Optimizer, given, network)
     _same_network("optimizer", optimizer.network, network)
     return optimizer

@@ -1,4 +1,4 @@
-"""Where a training run stands: the value that callbacks, displays and checkpoints look at."""
+"""The state of a training run: what callbacks, displays and checkpoints read."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ POSITION = ("epoch", "batch", "in_epoch", "stopped", "epoch_from", "base_lr")
 
 
 class RunState(ABC):
-    """A run: what it trains, how far it is, and why it ends. `Trainer` is the run with its loop."""
+    """The state of a run: what it trains, how far it is, and why it ends. `Trainer` adds the loop."""
 
     def __init__(
         self,

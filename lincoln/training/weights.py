@@ -1,4 +1,4 @@
-"""Copies of a network's weights."""
+"""Copies of a network's parameters and buffers."""
 
 from __future__ import annotations
 
