@@ -226,6 +226,13 @@ def test_the_benchmark_of_the_loaders_runs(script, monkeypatch, capsys):
     check_benchmark(script, "loaders", monkeypatch, capsys)
 
 
+@runs("benchmarks/first_use.py", "--quick", "--json", "result.json")
+def test_the_benchmark_of_the_first_use_runs(script):
+    printed, folder = script
+    assert printed.count("lincoln, import and fit") == 2
+    assert len(json.loads((folder / "result.json").read_text())["rows"]) == 4
+
+
 @runs("benchmarks/estimators.py", "--quick", "--no-skorch")
 def test_the_benchmark_of_the_estimators_runs(script):
     out, _ = script

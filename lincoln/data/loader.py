@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from numpy.typing import ArrayLike
 from torch import Generator, Tensor
 
 from lincoln._util.checks import as_tensor, same_length
 from lincoln._util.settings import AT_LEAST_ONE, setting
 from lincoln.data.dataset import Batch, Dataset
 from lincoln.errors import MatchError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 _CPU_BUDGET = 2**22  # bytes: what stays in a CPU's cache
 _GPU_BUDGET = 2**30
