@@ -46,5 +46,5 @@ def input_grad(G: Tensor, W: Tensor, x: Tensor) -> Tensor:
 
 
 def by_columns(W: Tensor) -> Tensor:
-    """Return a copy of the matrix W laid out in memory as its transpose, the order that `affine` and `weight_grad` prefer."""
+    """Return a copy of the matrix W laid out in memory as its transpose, as `affine` and `weight_grad` prefer it."""
     return W.t().clone(memory_format=torch.contiguous_format).t()
