@@ -76,8 +76,11 @@ class Speed(Callback):
         """Return the number of epochs done, with the part of the present one."""
         return trainer.epoch - 1 + trainer.epoch_fraction if trainer.epoch else 0.0
 
-    def numbers(self, trainer: RunState) -> str:
-        """Return losses, metric, learning rate, speed and time left; `*` marks a loss that is the best so far."""
+    def numbers(self, trainer: RunState, running: bool = True) -> str:
+        """Return losses, metric, learning rate, speed, and the time left or why the run stops.
+
+        `*` marks a loss that is the best so far. A run that is not `running` has no time left.
+        """
         history, seconds = trainer.history, time.perf_counter() - self._start
         parts = []
         if history.losses:
@@ -89,7 +92,9 @@ class Speed(Callback):
         parts.append(f"lr {trainer.optimizer.lr:.3g}")
         parts.append(f"{(trainer.tally.examples - self._examples) / max(seconds, 1e-9):,.0f} examples/s")
         done = self.epochs_done(trainer) - self._done
-        if done > 0:
+        if trainer.stopped:
+            parts.append(f"stopped: {trainer.stopped}")
+        elif running and done > 0:
             left = (trainer.config.num_epochs - self._done - done) * seconds / done
             parts.append(f"{_clock(left)} left")
         return "  ".join(parts)
@@ -117,6 +122,7 @@ class ProgressDisplay(Speed):
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
         super().train_begin(trainer)
+        self._trainer = trainer
         self._bar = Progress(TextColumn("epoch {task.fields[epoch]}"), BarColumn(bar_width=None), TaskProgressColumn())
         self._task = self._bar.add_task("", total=trainer.config.num_epochs, epoch="")
         self._shown = 0.0
@@ -132,19 +138,22 @@ class ProgressDisplay(Speed):
 
     def close(self) -> None:
         if hasattr(self, "_live"):
-            self._live.stop()
+            try:
+                self._live.update(self._render(self._trainer, running=False))
+            finally:
+                self._live.stop()
 
     def _update(self, trainer: RunState) -> None:
         self._shown = time.perf_counter()
         self._live.update(self._render(trainer))
 
-    def _render(self, trainer: RunState) -> Group:
+    def _render(self, trainer: RunState, running: bool = True) -> Group:
         from rich.console import Group
         from rich.text import Text
 
         epoch = f"{trainer.epoch}/{trainer.config.num_epochs}"
         self._bar.update(self._task, completed=self.epochs_done(trainer), epoch=epoch)
-        return Group(self._bar, Text(self.numbers(trainer), style="dim"))
+        return Group(self._bar, Text(self.numbers(trainer, running), style="dim"))
 
 
 def _marked(name: str, values: list[float], best: bool) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sized
+from collections.abc import Iterable
 
 from torch import Tensor
 
@@ -105,10 +105,18 @@ class RunState(ABC):
         """The part of the present epoch that is done, if the number of its batches is known; else 0 until it is done."""
         if not self.in_epoch:
             return 1.0
-        length = len(self.train_batches) if isinstance(self.train_batches, Sized) else 0
-        return self.batch / length if length else 0.0
+        length = _length(self.train_batches)
+        return min(self.batch / length, 1.0) if length else 0.0
 
     @property
     def watched(self) -> float:
         """The last loss on the validation data, or on the training data if there are none."""
         return (self.history.val_losses or self.history.losses)[-1]
+
+
+def _length(batches: Iterable[Batch]) -> int:
+    """Return the number of batches that the iterable says it has; 0 if it cannot say, as torch's loader of a stream."""
+    try:
+        return len(batches)  # type: ignore[arg-type]
+    except Exception:  # a user's `__len__` may raise anything, and the number serves the display alone
+        return 0
