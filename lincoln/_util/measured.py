@@ -12,21 +12,20 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
-from lincoln._util.checks import to_numpy
+from lincoln._util import userdata
 from lincoln.errors import DataError, DimensionError, MatchError
 
 
-def as_array(values: Any) -> np.ndarray:
+def as_array(values: Any, name: str = "values") -> np.ndarray:
     """Return the values as an array on the CPU, (n, 1) as (n,)."""
-    array = to_numpy(values) if isinstance(values, Tensor) else np.asarray(values)
+    array = userdata.as_array(name, values)
     return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
 
 
 def same_shape(targets: Any, predictions: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return both as arrays. Raises MatchError unless their shapes are equal."""
-    t, p = as_array(targets), as_array(predictions)
+    t, p = as_array(targets, "targets"), as_array(predictions, "predictions")
     if t.shape != p.shape:
         raise MatchError(f"targets have shape {t.shape}, predictions {p.shape}; expected the same")
     return t, p
@@ -98,8 +97,8 @@ def class_probabilities(targets: Any, probabilities: Any, scores: bool = False) 
     The shapes are (n,) and (n,) for two classes, (n,) and (n, classes) for more, and twice (n, n_labels) for several labels
     per example. With `scores`, any numbers such as log-odds are accepted, except in (n, classes).
     """
-    t = class_labels("targets", as_array(targets), "were the arguments swapped?")
-    p = finite_numbers("probabilities", as_array(probabilities))
+    t = class_labels("targets", as_array(targets, "targets"), "were the arguments swapped?")
+    p = finite_numbers("probabilities", as_array(probabilities, "probabilities"))
     if p.shape != t.shape and (t.ndim > 1 or p.ndim != 2 or len(t) != len(p)):
         raise MatchError(
             f"targets have shape {t.shape}, probabilities {p.shape}; expected the same, or (n,) and (n, classes)"

@@ -1,9 +1,12 @@
-"""Tables and sizes as text."""
+"""Tables, sizes, places and long things as text."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable, Sequence
 from typing import Any
+
+import numpy as np
 
 
 def rendered(thing: Any, width: int = 110) -> str:
@@ -26,3 +29,22 @@ def bytes_text(count: int) -> str:
         if size < 1024:
             return f"{size:.1f} {unit}"
     return f"{size / 1024:.1f} TiB"
+
+
+def short(value: Any, length: int = 80) -> str:
+    """Return an error's words, or the repr of anything else, on one line of at most `length` characters."""
+    text = " ".join((str(value) if isinstance(value, BaseException) else repr(value)).split())
+    return text if len(text) <= length else f"{text[: length - 3]}..."
+
+
+def few(items: Sequence[Any] | np.ndarray, most: int = 5, length: int = 40) -> str:
+    """Return the first few items, and how many there are in all: `a, b, c, d, e and 4,995 more`."""
+    shown = [str(item) if len(str(item)) <= length else f"{str(item)[: length - 3]}..." for item in items[:most]]
+    more = len(items) - len(shown)
+    return ", ".join(shown) + (f" and {more:,} more" if more > 0 else "")
+
+
+def place(index: Iterable[Any]) -> str:
+    """Return a place in an array for a message: 3, or (3, 1)."""
+    where = tuple(int(one) for one in index)
+    return str(where[0] if len(where) == 1 else where)

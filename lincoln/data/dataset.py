@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from lincoln._util.checks import as_tensor
+from lincoln._util.userdata import as_tensor
 from lincoln.errors import DataError
 
 Batch = tuple[Tensor, ...]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Generator, Tensor
 
-from lincoln._util.checks import as_tensor, same_length
 from lincoln._util.settings import AT_LEAST_ONE, setting
+from lincoln._util.userdata import as_tensor, same_length
 from lincoln.data.dataset import Batch, Dataset
 from lincoln.errors import MatchError
 

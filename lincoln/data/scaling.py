@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lincoln._util.checks import as_tensor
+from lincoln._util.userdata import as_tensor
 from lincoln.errors import DataError
 
 Array = TypeVar("Array", np.ndarray, Tensor)

@@ -15,8 +15,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 from torch import Tensor
 
-from lincoln._util.checks import as_tensor
 from lincoln._util.tensors import chosen_device
+from lincoln._util.userdata import as_tensor
 from lincoln.estimators.batches import Examples, ShuffledOrder, features_for
 from lincoln.estimators.convergence import Convergence
 from lincoln.estimators.curves import Curves

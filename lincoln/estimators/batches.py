@@ -11,7 +11,7 @@ import torch
 from scipy.sparse import issparse
 from torch import Tensor
 
-from lincoln._util.checks import as_tensor
+from lincoln._util.userdata import as_tensor
 from lincoln.data import Batch, DataLoader, Dataset
 from lincoln.layers import Layer, csr_tensor
 

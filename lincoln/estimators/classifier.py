@@ -9,7 +9,7 @@ from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
 
-from lincoln._util.checks import to_numpy
+from lincoln._util.userdata import to_numpy
 from lincoln.estimators.settings import learns_in_steps
 from lincoln.estimators.targets import ClassTargets, Targets
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from lincoln._util.checks import as_tensor, to_numpy
+from lincoln._util.userdata import as_tensor, to_numpy
 from lincoln.layers import Layer
 
 

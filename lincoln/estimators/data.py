@@ -11,7 +11,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight
 from torch import Tensor
 
-from lincoln._util.checks import as_tensor
+from lincoln._util.userdata import as_tensor
 from lincoln.estimators.batches import Examples
 from lincoln.estimators.running import warn
 

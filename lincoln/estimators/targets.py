@@ -13,7 +13,7 @@ from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.multiclass import unique_labels
 from torch import Tensor
 
-from lincoln._util.checks import to_numpy
+from lincoln._util.userdata import to_numpy
 from lincoln.metrics import Metric
 from lincoln.models.encoding import Classes, ClassNumbers, Encoding, Indicators, Numbers, SortedLabels
 

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lincoln._util.checks import as_tensor, check_numbers, same_length, to_numpy
 from lincoln._util.settings import AT_LEAST_ONE, setting
 from lincoln._util.tensors import chosen_device
+from lincoln._util.userdata import as_tensor, check_numbers, same_length, to_numpy
 from lincoln.callbacks import Callback
 from lincoln.callbacks.display import LinePrinter, ProgressDisplay, on_terminal
 from lincoln.data import Batch, Dataset, generate_batches

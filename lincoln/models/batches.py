@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from lincoln._util.checks import as_tensor
+from lincoln._util.userdata import as_tensor
 from lincoln.data import Batch
 
 

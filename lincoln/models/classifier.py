@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lincoln._util.checks import to_numpy
+from lincoln._util.userdata import to_numpy
 from lincoln.data import Batch, generate_batches
 from lincoln.layers import Layer
 from lincoln.losses import LogLoss, Loss

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from lincoln._util.checks import to_numpy
+from lincoln._util.userdata import to_numpy
 from lincoln.metrics import Metric
 from lincoln.models.encoding import Encoding
 

@@ -7,7 +7,7 @@ import scipy.optimize
 import torch
 from torch import Tensor
 
-from lincoln._util.checks import to_numpy
+from lincoln._util.userdata import to_numpy
 from lincoln.losses import Loss
 
 

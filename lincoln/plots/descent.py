@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lincoln._util.checks import as_tensor
 from lincoln._util.measured import as_array, finite_numbers
+from lincoln._util.userdata import as_tensor
 from lincoln.errors import ArgumentError, MatchError, StateError
 from lincoln.layers import Layer
 from lincoln.losses import Loss

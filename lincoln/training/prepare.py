@@ -10,7 +10,7 @@ from typing import TypeGuard
 
 import torch
 
-from lincoln._util.checks import check_numbers
+from lincoln._util.userdata import check_numbers
 from lincoln.data import Batch, DataLoader, Dataset
 from lincoln.errors import DataError
 from lincoln.layers import Layer, evaluating

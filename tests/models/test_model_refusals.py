@@ -35,7 +35,7 @@ BAD = {
         "3 softmax outputs",
     ),
     "mixed labels": (lambda x, y: (x, np.array(["a", 1] * 100, dtype=object)), DataError, "a mix of int, str"),
-    "missing string label": (lambda x, y: (x, np.array(["a", None] * 100, dtype=object)), DataError, "a mix of NoneType"),
+    "missing string label": (lambda x, y: (x, np.array(["a", None] * 100, dtype=object)), DataError, "missing at 1"),
     "lengths": (lambda x, y: (x, y[:-1]), DataError, "features 200, labels 199"),
     "empty": (lambda x, y: (x[:0], y[:0]), DataError, r"features: no data \(shape \(0, 4\)\)"),
     "no features": (lambda x, y: (x[:, :0], y), DataError, r"features: no data"),

@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from lincoln._util.checks import as_tensor, check_numbers
+from lincoln._util.text import few, short
+from lincoln._util.userdata import as_tensor, check_numbers
 from lincoln.errors import DataError
 from lincoln.losses import Loss
 from lincoln.losses.links import link_of
 from lincoln.models.encoding.classes import Classes, ClassProbabilities
 from lincoln.models.encoding.indicators import Indicators
 from lincoln.models.encoding.labels import ClassNumbers, SortedLabels, label_array
+from lincoln.models.encoding.one_hot import is_one_hot
 
 ClassEncoding = Classes | ClassProbabilities | Indicators
 
@@ -31,6 +33,8 @@ def class_encoding(labels: Any, loss: Loss) -> ClassEncoding:
     several = array.ndim == 2 and array.shape[1] > 1
     if exclusive and several and array.dtype.kind == "f":
         return ClassProbabilities(array.shape[1])
+    if exclusive and is_one_hot(array):
+        return Classes.one_hot(array.shape[1])
     numbering = _numbering(array, type(loss).__name__, exclusive, one_is_enough=several and not exclusive)
     return Indicators(numbering) if several and not exclusive else Classes(numbering, exclusive)
 
@@ -43,10 +47,12 @@ def _numbering(array: np.ndarray, loss: str, exclusive: bool, one_is_enough: boo
         array = tensor.numpy()
     found = np.unique(array)
     if len(found) < 2 and not one_is_enough:
-        raise DataError(f"labels: one class only ({found[0]}); a classifier needs examples of at least two")
-    refuse = _refuse_strings if are_strings else _refuse_numbers
-    refuse(found, loss, exclusive)
-    return SortedLabels(found) if are_strings else ClassNumbers(array.dtype)
+        raise DataError(f"labels: one class only ({short(found[0].item())}); a classifier needs examples of at least two")
+    if are_strings:
+        _refuse_strings(found, loss, exclusive)
+        return SortedLabels(found)
+    _refuse_numbers(array, found, loss, exclusive)
+    return ClassNumbers(array.dtype)
 
 
 def _refuse_strings(found: np.ndarray, loss: str, exclusive: bool) -> None:
@@ -57,11 +63,16 @@ def _refuse_strings(found: np.ndarray, loss: str, exclusive: bool) -> None:
         )
 
 
-def _refuse_numbers(found: np.ndarray, loss: str, exclusive: bool) -> None:
-    if exclusive and (found[0] < 0 or not np.equal(found, np.round(found)).all()):
-        raise DataError(f"labels: {found[0]} found; class labels are whole numbers from 0, or strings")
-    if not exclusive and not np.isin(found, (0, 1)).all():
+def _refuse_numbers(array: np.ndarray, found: np.ndarray, loss: str, exclusive: bool) -> None:
+    if exclusive:
+        wrong = (array < 0) | (array != np.round(array))
+        if wrong.any():
+            where = np.argwhere(wrong)[0]
+            raise DataError(
+                f"labels: {array[tuple(where)]} found; class labels are whole numbers from 0, or strings (row {where[0]})"
+            )
+    elif not np.isin(found, (0, 1)).all():
         raise DataError(
-            f"labels: {', '.join(map(str, found[:5]))} found, {loss} expects 0 and 1: write labels == {found[-1]}, or "
-            f"for more classes end the network in softmax outputs and use CrossEntropy"
+            f"labels: {few(found)} found, {loss} expects 0 and 1: write labels == {found[-1]}, or for more classes end the "
+            f"network in softmax outputs and use CrossEntropy"
         )

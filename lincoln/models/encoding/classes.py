@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lincoln._util.checks import as_tensor, check_numbers
+from lincoln._util.userdata import as_tensor, check_numbers
 from lincoln.errors import DataError
 from lincoln.models.encoding.base import Encoding
 from lincoln.models.encoding.labels import ClassNumbers, SortedLabels, label_array, refuse_other_kind
+from lincoln.models.encoding.one_hot import class_places, is_one_hot, whole_numbers
 
 
 class Classes(Encoding):
@@ -21,10 +22,20 @@ class Classes(Encoding):
     If not `at_threshold`, p has to exceed the threshold.
     """
 
+    columns: int | None = None
+    """The number of columns if the labels came as one-hot rows."""
+
     def __init__(self, labels: SortedLabels | ClassNumbers, exclusive: bool, at_threshold: bool = True) -> None:
         self.labels = labels
         self.exclusive = exclusive
         self.at_threshold = at_threshold
+
+    @classmethod
+    def one_hot(cls, columns: int) -> Classes:
+        """Return the encoding of one-hot rows, as integers or bools, whose classes are numbered by their columns."""
+        encoding = cls(ClassNumbers(np.dtype(np.int64)), exclusive=True)
+        encoding.columns = columns
+        return encoding
 
     @property
     def classes(self) -> np.ndarray:
@@ -33,19 +44,20 @@ class Classes(Encoding):
 
     @property
     def form(self) -> Hashable:
-        return Classes, type(self.labels), self.exclusive
+        return Classes, type(self.labels), self.exclusive, self.columns
 
     def accept_outputs(self, outputs: int) -> None:
+        if self.columns not in (None, outputs):
+            raise DataError(f"labels: one-hot rows of {self.columns} columns, and the network has {outputs} outputs")
         if self.exclusive:
             self.labels.accept_outputs(outputs)
 
     def encode(self, labels: Any, name: str = "labels") -> Tensor:
-        numbers = self.labels.numbers(label_array(name, labels), name)
-        if not (self.exclusive and numbers.is_floating_point()):
-            return numbers
-        if not torch.equal(numbers, numbers.round()):
-            raise DataError(f"{name}: class indices must be whole numbers")
-        return numbers.long()
+        array = label_array(name, labels)
+        if self.columns is not None and array.ndim == 2 and array.shape[1] > 1:
+            return class_places(name, array, self.columns)
+        numbers = self.labels.numbers(array, name)
+        return whole_numbers(name, numbers) if self.exclusive else numbers
 
     def decide(self, prediction: Tensor, threshold: float = 0.5) -> Tensor:
         if self.exclusive:
@@ -82,6 +94,8 @@ class ClassProbabilities(Encoding):
     def encode(self, labels: Any, name: str = "labels") -> Tensor:
         array = label_array(name, labels)
         refuse_other_kind(name, array, self.classes)
+        if is_one_hot(array):
+            array = array.astype(np.float32)
         targets = as_tensor(name, array)
         check_numbers(name, targets)
         return targets
