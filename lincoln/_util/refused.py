@@ -14,7 +14,7 @@ from lincoln._util.text import place, short
 from lincoln.errors import DataError
 
 _SPARSE = (
-    "use .toarray() or .to_dense(), the estimators of lincoln.estimators, which take sparse features, or "
+    "use .toarray() or .to_dense(), the estimators of lincoln.estimators, which take scipy's sparse matrices, or "
     "lincoln.layers.csr_tensor with a SparseLinear layer in a loop of your own"
 )
 _KINDS = {

@@ -67,16 +67,8 @@ def as_array(name: str, data: Any) -> np.ndarray:
 
     Raises DataError for what is masked or sparse, and for what is no collection of values.
     """
-    if isinstance(data, Tensor):
-        return to_numpy(plain_tensor(name, data))
-    if isinstance(data, np.ma.MaskedArray):
-        refused.masked(name, data)
-        return np.asarray(data.data)
-    if isinstance(data, np.ndarray):
-        return np.asarray(data)
     refused.sparse(name, data)
-    if isinstance(data, list | tuple):
-        data = _plain_list(name, data)
+    data = without_tensors(name, data)
     try:
         array = np.asarray(data)
     except Exception as error:  # whatever an object's own conversion raises
@@ -84,6 +76,19 @@ def as_array(name: str, data: Any) -> np.ndarray:
     if array.ndim == 0 and array.dtype.kind not in "biufc":
         raise DataError(f"{name}: a {type(data).__name__}; expected an array, a tensor, a frame or a list")
     return array
+
+
+def without_tensors(name: str, data: Any) -> Any:
+    """Return tensors, and lists of them, as arrays that numpy can read, and anything else as it is.
+
+    Raises DataError for masked arrays that hide something, and for tensors that hold no real numbers.
+    """
+    if isinstance(data, Tensor):
+        return to_numpy(plain_tensor(name, data))
+    if isinstance(data, np.ma.MaskedArray):
+        refused.masked(name, data)
+        return data.data
+    return _plain_list(name, data) if isinstance(data, list | tuple) else data
 
 
 def to_numpy(tensor: Tensor) -> np.ndarray:

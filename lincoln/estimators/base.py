@@ -16,11 +16,11 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 from torch import Tensor
 
 from lincoln._util.tensors import chosen_device
-from lincoln._util.userdata import as_tensor
+from lincoln._util.userdata import as_tensor, without_tensors
 from lincoln.estimators.batches import Examples, ShuffledOrder, features_for
 from lincoln.estimators.convergence import Convergence
 from lincoln.estimators.curves import Curves
-from lincoln.estimators.data import batch_size, example_weights, split, two_or_more
+from lincoln.estimators.data import batch_size, columns_named, example_weights, split, two_or_more
 from lincoln.estimators.recipe import Recipe
 from lincoln.estimators.reported_loss import ReportedLoss
 from lincoln.estimators.running import run, warn, weights_kept_on_failure
@@ -172,7 +172,9 @@ class NetworkEstimator(FittedState, ABC):
     def _predictions(self, X: Any) -> Tensor:
         """Return the network's predictions, (n, outputs): probabilities if its loss has a link."""
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", dtype=_FLOATS, reset=False)
+        X = without_tensors("X", X)
+        with columns_named("X", X):
+            X = validate_data(self, X, accept_sparse="csr", dtype=_FLOATS, reset=False)
         self._update_network()
         with torch.inference_mode():
             parts = (X[start : start + CHUNK] for start in range(0, X.shape[0], CHUNK))
@@ -181,9 +183,11 @@ class NetworkEstimator(FittedState, ABC):
     def _validated(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
         """Return features, perhaps CSR, and labels as arrays; `reset` if they are the first."""
         numeric = self._target_kind.numeric
-        X, y = validate_data(
-            self, X, y, accept_sparse="csr", multi_output=True, y_numeric=numeric, dtype=_FLOATS, reset=reset
-        )
+        X, y = without_tensors("X", X), without_tensors("y", y)
+        with columns_named("X", X):
+            X, y = validate_data(
+                self, X, y, accept_sparse="csr", multi_output=True, y_numeric=numeric, dtype=_FLOATS, reset=reset
+            )
         return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
     def _matched(self, targets: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target
 
-from lincoln._util.userdata import to_numpy
+from lincoln._util.userdata import to_numpy, without_tensors
 from lincoln.estimators.settings import learns_in_steps
 from lincoln.estimators.targets import ClassTargets, Targets
 
@@ -29,6 +29,7 @@ class ClassifierMethods(ClassifierMixin):  # type: ignore[misc]  # scikit-learn 
         `classes`, all that there will be, are required in the first call. Raises what `fit` raises.
         """
         with self._unchanged_on_failure():
+            y = without_tensors("y", y)
             if _check_partial_fit_first_call(self, classes):
                 several = type_of_target(y).startswith("multilabel")
                 self._targets = ClassTargets(y if several else classes, self.classes_)
@@ -49,6 +50,11 @@ class ClassifierMethods(ClassifierMixin):  # type: ignore[misc]  # scikit-learn 
         """Return log(predict_proba(X))."""
         p = self.predict_proba(X)
         return np.log(p, out=p)  # type: ignore[no-any-return]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy of `predict(X)`, weighted by `sample_weight`; all labels of an example must be right."""
+        y, weights = without_tensors("y", y), without_tensors("sample_weight", sample_weight)
+        return float(super().score(X, y, weights))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -11,7 +15,9 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import _check_sample_weight
 from torch import Tensor
 
-from lincoln._util.userdata import as_tensor
+from lincoln._util.frames import is_frame
+from lincoln._util.text import short
+from lincoln._util.userdata import as_numbers, as_tensor, without_tensors
 from lincoln.estimators.batches import Examples
 from lincoln.estimators.running import warn
 
@@ -19,9 +25,11 @@ from lincoln.estimators.running import warn
 def example_weights(X: Any, y: Any, sample_weight: Any, class_weight: Any, incremental: bool) -> Tensor | None:
     """Return the weight of each example, (n,): its `sample_weight` times its class's; None if all weigh 1.
 
-    Raises ValueError for negative weights, or for "balanced" if `incremental`.
+    Raises ValueError for weights that are negative or not finite, or for "balanced" if `incremental`.
     """
-    weights = None if sample_weight is None else _check_sample_weight(sample_weight, X, dtype=np.float64)
+    weights = None
+    if sample_weight is not None:
+        weights = _check_sample_weight(without_tensors("sample_weight", sample_weight), X, dtype=np.float64)
     if class_weight is not None:
         by_class = _weights_by_class(class_weight, y, incremental)
         weights = by_class if weights is None else weights * by_class
@@ -29,6 +37,8 @@ def example_weights(X: Any, y: Any, sample_weight: Any, class_weight: Any, incre
         return None
     if weights.min() < 0:
         raise ValueError("Negative values in sample_weight or class_weight; expected 0 or more")
+    if not np.isfinite(weights).all():
+        raise ValueError("sample_weight times class_weight is not finite; scale them down")
     return as_tensor("sample_weight", weights)
 
 
@@ -38,7 +48,30 @@ def _weights_by_class(class_weight: Any, y: Any, incremental: bool) -> np.ndarra
             "class_weight 'balanced' is not supported by partial_fit, which does not see all of the data: use "
             "compute_class_weight('balanced', classes=classes, y=y) and pass its weights as a dict"
         )
+    for weight in _given_weights(class_weight):
+        if not isinstance(weight, Real) or not math.isfinite(weight):
+            raise ValueError(f"class_weight holds {short(weight)}; expected a finite number of 0 or more for each class")
     return np.asarray(compute_sample_weight(class_weight, y), dtype=np.float64)
+
+
+def _given_weights(class_weight: Any) -> Iterator[Any]:
+    """Yield all weights of a dict, or of a list of dicts, one for each output."""
+    if isinstance(class_weight, dict):
+        yield from class_weight.values()
+    elif isinstance(class_weight, list | tuple):
+        for part in class_weight:
+            yield from _given_weights(part)
+
+
+@contextmanager
+def columns_named(name: str, X: Any) -> Iterator[None]:
+    """Name the column to blame where scikit-learn cannot convert a frame to numbers."""
+    try:
+        yield
+    except (TypeError, ValueError):
+        if is_frame(X):
+            as_numbers(name, X)
+        raise
 
 
 def split(examples: Examples, share: float, strata: np.ndarray | None, random: RandomState) -> tuple[Examples, Examples]:

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils.metaestimators import available_if
 
+from lincoln._util.userdata import without_tensors
 from lincoln.estimators.settings import learns_in_steps
 from lincoln.estimators.targets import NumberTargets, Targets
 
@@ -34,6 +35,11 @@ class RegressorMethods(RegressorMixin):  # type: ignore[misc]  # scikit-learn ha
         prediction = self._predictions(X)
         labels: np.ndarray = self._targets.labels(prediction)
         return labels
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return R^2 of `predict(X)`, weighted by `sample_weight`."""
+        y, weights = without_tensors("y", y), without_tensors("sample_weight", sample_weight)
+        return float(super().score(X, y, weights))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
