@@ -37,5 +37,9 @@ class CheckpointError(LincolnError, OSError):
     """Raised when a file cannot be written or read: it is missing, damaged, no checkpoint, or of an unknown version."""
 
 
+class DamagedFileError(CheckpointError):
+    """Raised when a checkpoint was read to its end and is not as it was written; `resume()` sets such a file aside."""
+
+
 class DivergenceError(LincolnError, ArithmeticError):
     """Raised when the loss or the weights are no longer finite; the network then holds the last finite weights."""

@@ -160,13 +160,14 @@ class Trainer(Run):
             raise StateError(
                 f"this run was interrupted in epoch {self.epoch}: go on from a checkpoint with resume(), or make another"
             )
-        if self.checkpoints is not None:
-            self.checkpoints.refuse_used_folder(self)
         self.start_clock()
+        self.callbacks.open()
         try:
             with torch.inference_mode(), seeded(self.config.seed):
                 self.prepare()
                 assert self._prepared is not None
+                if self.checkpoints is not None:
+                    self.checkpoints.open()
                 build(self.model, self.train_dataset)
                 with threads_for(self.model, self.config.train_minibatch_size):
                     self.model.train()

@@ -49,11 +49,13 @@ class Callbacks:
         self, callbacks: Sequence[Callback], first: Sequence[Callback] = (), last: Sequence[Callback] = ()
     ) -> None:
         self.all = tuple(callbacks)
+        self._parts = (*first, *self.all, *last)
+        self._open: list[Callback] = []
         self.saved = [callback for callback in self.all if callback.saved]
         self.at = {
             point: [
                 getattr(callback, point)
-                for callback in (*first, *self.all, *last)
+                for callback in self._parts
                 if getattr(type(callback), point) is not getattr(Callback, point)
             ]
             for point in POINTS
@@ -64,7 +66,17 @@ class Callbacks:
         for method in self.at[point]:
             method(trainer)
 
+    def open(self) -> None:
+        """Let `close` close all callbacks again."""
+        self._open = list(self._parts)
+
     def close(self) -> None:
-        """Close all callbacks."""
-        for callback in self.all:
-            callback.close()
+        """Close each callback once, whatever the others raise. The first error is raised at the end."""
+        errors: list[BaseException] = []
+        while self._open:
+            try:
+                self._open.pop(0).close()
+            except BaseException as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from lincoln.callbacks.base import Callback, Callbacks
-from lincoln.callbacks.checkpoints import Checkpoints, restore_newest
+from lincoln.callbacks.checkpoints import Checkpoints
 from lincoln.callbacks.display import shown_by
 from lincoln.callbacks.early_stopping import EarlyStopping
 from lincoln.callbacks.finite import FiniteGuard
@@ -64,8 +64,10 @@ class Run(RunState):
         passed over with a warning for the one before it, and set aside under another name. Raises CheckpointError if none
         is left; MatchError, with nothing changed, for a checkpoint of another network, optimizer or kind of run.
         """
-        path = self._saver().folder if path is None else Path(path)
-        found = restore_newest(path, partial(resume.restore, self, self.parts))
+        saver = self._saver()
+        found = saver.restore_newest(
+            saver.folder if path is None else Path(path), partial(resume.restore, self, self.parts)
+        )
         self.guard.forget()
         return found
 

@@ -1,7 +1,25 @@
 """Networks and training runs in files."""
 
 from lincoln.checkpoint.architecture import rebuild
-from lincoln.checkpoint.file import candidates, prune, read, write
+from lincoln.checkpoint.file import read, write
+from lincoln.checkpoint.folder import best_path, candidates, prune, set_aside, step_path
+from lincoln.checkpoint.lock import FolderLock
 from lincoln.checkpoint.network import check, describe, fill, grouped, load, save
 
-__all__ = ["candidates", "check", "describe", "fill", "grouped", "load", "prune", "read", "rebuild", "save", "write"]
+__all__ = [
+    "FolderLock",
+    "best_path",
+    "candidates",
+    "check",
+    "describe",
+    "fill",
+    "grouped",
+    "load",
+    "prune",
+    "read",
+    "rebuild",
+    "save",
+    "set_aside",
+    "step_path",
+    "write",
+]

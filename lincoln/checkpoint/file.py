@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
+import secrets
 import stat
 import tempfile
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ from typing import Any, BinaryIO
 from torch import Tensor
 
 from lincoln.checkpoint.header import Header, blocks, content_of, read_header, read_tensors
-from lincoln.errors import CheckpointError
+from lincoln.errors import CheckpointError, DamagedFileError
 
 FORMAT, VERSION = "lincoln", "1"
 _ZEROS = "0" * 64
@@ -51,35 +52,24 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
     The header is read and checked first, then the checksum of the whole file, then the tensors: a file takes no more memory
     than its tensors, and time in proportion to its size. Raises CheckpointError, which says why, for a file that cannot be
-    read, is no regular file, is damaged, is no checkpoint, or is of another format version.
+    read, is no regular file, is no checkpoint, or is of another format version; DamagedFileError, which is one too, for a
+    file that has been read and is not as it was written.
     """
     try:
         with _opened(path) as file:
             header = _header(path, file)
-            _check_checksum(path, file, header)
-            if header.metadata.get("version") != VERSION:
+            if header.metadata.get("version") != VERSION:  # before the checksum, which it may take in another way
                 found = f"{header.metadata.get('version')!r:.20}".strip("'")
                 raise CheckpointError(f"{path}: of format version {found}; this lincoln reads version {VERSION}")
+            _check_checksum(path, file, header)
             file.seek(len(header.content))
             return read_tensors(file, header), _state(header.metadata["state"])
     except CheckpointError:
         raise
     except (KeyError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path}: damaged ({error!s:.300})") from error
+        raise DamagedFileError(f"{path}: damaged ({error!s:.300})") from error
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error})") from error
-
-
-def candidates(path: Path) -> list[Path]:
-    """Return the checkpoints of the run in the folder `path`, the newest first; if it is a file, that file alone."""
-    return sorted(path.glob("step-*.safetensors"), reverse=True) if path.is_dir() else [path]
-
-
-def prune(folder: Path, keep: int) -> None:
-    """Remove all but the newest `keep` checkpoints of a run, and the temporary files of interrupted writes."""
-    left = [*folder.glob(".step-*.safetensors.*.tmp"), *folder.glob(".best.safetensors.*.tmp")]
-    for old in [*candidates(folder)[keep:], *left]:
-        old.unlink(missing_ok=True)
 
 
 def _content(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> bytearray:
@@ -122,23 +112,25 @@ def _header(path: Path, file: BinaryIO) -> Header:
     try:
         header = read_header(file, os.fstat(file.fileno()).st_size)
     except ValueError as error:
-        raise CheckpointError(f"{path}: damaged, truncated, or no safetensors file ({error!s:.300})") from error
+        raise DamagedFileError(f"{path}: damaged, truncated, or no safetensors file ({error!s:.300})") from error
     if header.metadata.get("format") != FORMAT:
+        if FORMAT.encode() in header.content or _FIELD in header.content:
+            raise DamagedFileError(f"{path}: damaged (its header is not as it was written)")
         raise CheckpointError(f"{path}: a safetensors file, but not a lincoln checkpoint")
     return header
 
 
 def _check_checksum(path: Path, file: BinaryIO, header: Header) -> None:
-    """Raise CheckpointError unless the header's checksum is that of the file, which stands at the end of its header."""
+    """Raise DamagedFileError unless the header's checksum is that of the file, which stands at the end of its header."""
     checksum = header.metadata.get("checksum", "").encode()
     place = header.content.find(checksum)
     if len(checksum) != 64 or place < 0:
-        raise CheckpointError(f"{path}: damaged (its checksum is not where it belongs)")
+        raise DamagedFileError(f"{path}: damaged (its checksum is not where it belongs)")
     found = hashlib.sha256(header.content[:place] + _ZEROS.encode() + header.content[place + 64 :])
     for block in blocks(file):
         found.update(block)
     if found.hexdigest().encode() != checksum:
-        raise CheckpointError(f"{path}: damaged (its checksum is not that of its content)")
+        raise DamagedFileError(f"{path}: damaged (its checksum is not that of its content)")
 
 
 def _state(text: str) -> dict[str, Any]:
@@ -163,29 +155,48 @@ def _resolved(path: Path) -> Path:
 
 
 def _replace(path: Path, content: bytearray) -> None:
-    """Put a file with this content, synced to the disk, in the place of `path`. An OSError leaves no temporary file."""
+    """Put a file with this content, synced to the disk, in the place of `path`. No error leaves a temporary file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    prefix = f".{path.name}.{secrets.token_hex(3)}."
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.chmod(temporary, _mode(path))
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
+        try:
+            _write_beside(path, prefix, content)
+        except BaseException:
+            _remove(path.parent, prefix)
+            raise
+    except BaseException:
+        _remove(path.parent, prefix)  # again, for an interrupt in the midst of the first
         raise
 
 
-def _mode(path: Path) -> int:
-    """Return the permissions of the file at `path`, or those that the process gives to new files."""
-    if path.exists():
-        return path.stat().st_mode & 0o777
-    mask = os.umask(0)
+def _write_beside(path: Path, prefix: str, content: bytearray) -> None:
+    """Write a temporary file, whose name starts with `prefix`, and put it in the place of `path`."""
+    descriptor, temporary = tempfile.mkstemp(prefix=prefix, suffix=".tmp", dir=path.parent)
+    with os.fdopen(descriptor, "wb") as file:
+        os.chmod(temporary, path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def _remove(folder: Path, prefix: str) -> None:
+    """Remove the files in a folder whose names start so. The names are not known if making one was interrupted."""
+    with contextlib.suppress(OSError):
+        for name in os.listdir(folder):
+            if name.startswith(prefix):
+                os.unlink(folder / name)
+
+
+def _umask() -> int:
+    """Return the permissions that new files do not get. Only Linux tells them without a change to them."""
+    with contextlib.suppress(OSError), open("/proc/self/status") as status:
+        for line in status:
+            if line.startswith("Umask:"):
+                return int(line.split()[1], 8)
+    mask = os.umask(0o077)
     os.umask(mask)
-    return 0o666 & ~mask
+    return mask
 
 
 def _sync_folder(folder: Path) -> None:

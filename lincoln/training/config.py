@@ -22,6 +22,17 @@ from lincoln._util.settings import (
 )
 from lincoln.schedules import Schedule
 
+
+def _path(value: str | os.PathLike[str]) -> str | os.PathLike[str]:
+    """Return a path as it is. Raises TypeError for anything else, ValueError for one that names no folder."""
+    text = os.fspath(value)
+    if not isinstance(text, str):
+        raise TypeError
+    if not text.strip() or "\0" in text:
+        raise ValueError
+    return value
+
+
 _RULES = {
     **dict.fromkeys(("num_epochs", "train_minibatch_size", "accumulate", "keep_checkpoints", "log_interval"), AT_LEAST_ONE),
     **dict.fromkeys(("val_minibatch_size", "patience", "checkpoint_interval"), optional(AT_LEAST_ONE)),
@@ -31,7 +42,7 @@ _RULES = {
     "schedule": optional(instance_of(Schedule, "a lincoln.schedules.Schedule")),
     "schedule_unit": one_of("step", "epoch"),
     "min_delta": NON_NEGATIVE,
-    "checkpoint_folder": optional(instance_of((str, os.PathLike), "a path")),
+    "checkpoint_folder": optional(Rule("a path", _path)),
     "progress": one_of("auto", "lines", None),
 }
 
