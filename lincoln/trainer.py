@@ -145,7 +145,7 @@ class Trainer(Run):
         total, weight = self.tally.read()
         if weight == self.epoch_from[1]:
             if not self.stopped:
-                raise DataError("the training data gave no batches")
+                raise DataError("the training data gave no batches, or no example with a weight above 0")
             self.epoch, self.in_epoch = self.epoch - 1, False
             return False
         loss = (total - self.epoch_from[0]) / (weight - self.epoch_from[1])
@@ -177,7 +177,7 @@ class Trainer(Run):
                         self.resumed = None
                     yield self._prepared
         finally:
-            self.step.replay = self.step.check_targets = None
+            self.step.close()
             self.callbacks.close()
             for _, layer in self.model.named_layers():
                 layer.settle()

@@ -99,6 +99,10 @@ def zeros_and_ones(n: int, outputs: int) -> Tensor:
     return torch.randint(0, 2, (n, outputs)).double()
 
 
+def between(n: int, outputs: int) -> Tensor:
+    return torch.rand(n, outputs, dtype=torch.float64)
+
+
 def probabilities(n: int, outputs: int) -> Tensor:
     return torch.softmax(torch.randn(n, outputs, dtype=torch.float64), -1)
 
@@ -132,6 +136,11 @@ class Shares(Layer):
 
 def bce(p: Tensor, y: Tensor, reduction: str) -> Tensor:
     return F.binary_cross_entropy(p, y, reduction="sum") / (len(p) if reduction == "mean" else 1)
+
+
+def weighted_bce(z: Tensor, y: Tensor, reduction: str) -> Tensor:
+    value = F.binary_cross_entropy_with_logits(z, y, pos_weight=z.new_tensor([3, 0.5]), reduction="sum")
+    return value / (len(z) if reduction == "mean" else 1)
 
 
 def ce(p: Tensor, y: Tensor, reduction: str) -> Tensor:
@@ -172,6 +181,25 @@ LOSSES = [
         lambda n: zeros_and_ones(n, 2),
         bce,
     ),
+    LossCase("log loss, soft targets", lambda **k: lnc.LogLoss(hidden(Dense(2)), **k), lambda n: between(n, 2), bce),
+    LossCase(
+        "log loss, smooth labels",
+        lambda **k: lnc.LogLoss(hidden(Dense(2)), label_smoothing=0.2, **k),
+        lambda n: zeros_and_ones(n, 2),
+        lambda p, y, reduction: bce(p, 0.8 * y + 0.1, reduction),
+    ),
+    LossCase(
+        "log loss, positive weight",
+        lambda **k: lnc.LogLoss(hidden(Linear(2)), from_logits=True, pos_weight=[3, 0.5], **k),
+        lambda n: between(n, 2),
+        weighted_bce,
+    ),
+    LossCase(
+        "log loss, positive weight, another link",
+        lambda **k: lnc.LogLoss(hidden(Linear(2), Squash()), pos_weight=[3, 0.5], **k),
+        lambda n: between(n, 2),
+        lambda p, y, reduction: weighted_bce(torch.logit(p), y, reduction),
+    ),
     LossCase(
         "cross entropy", lambda **k: lnc.CrossEntropy(hidden(Dense(3, "softmax")), **k), lambda n: torch.arange(n) % 3, ce
     ),
@@ -198,6 +226,24 @@ LOSSES = [
         lambda **k: lnc.CrossEntropy(hidden(Linear(3), Shares()), **k),
         lambda n: probabilities(n, 3),
         ce,
+    ),
+    LossCase(
+        "cross entropy, smooth labels",
+        lambda **k: lnc.CrossEntropy(hidden(Dense(3, "softmax")), label_smoothing=0.2, **k),
+        lambda n: torch.arange(n) % 3,
+        lambda p, y, reduction: F.cross_entropy(torch.log(p), y, label_smoothing=0.2, reduction=reduction),
+    ),
+    LossCase(
+        "cross entropy, class weights",
+        lambda **k: lnc.CrossEntropy(hidden(Dense(3, "softmax")), class_weight=[1, 3, 0.5], **k),
+        lambda n: torch.arange(n) % 3,
+        lambda p, y, reduction: F.cross_entropy(torch.log(p), y, p.new_tensor([1, 3, 0.5]), reduction=reduction),
+    ),
+    LossCase(
+        "cross entropy, ignored class, another link",
+        lambda **k: lnc.CrossEntropy(hidden(Linear(3), Shares()), ignore_index=1, **k),
+        lambda n: torch.arange(n) % 3,
+        lambda p, y, reduction: F.cross_entropy(torch.log(p), y, ignore_index=1, reduction=reduction),
     ),
     LossCase(
         "squared error",

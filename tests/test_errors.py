@@ -330,7 +330,7 @@ LOSSES = [
         for make, targets, message in (
             (log_loss, [0.0, 1.0, 2.0], r"targets hold 2 \(at \(2, 0\)\); expected 0 and 1 only"),
             (log_loss, [0.0, -1.0, 1.0], "targets hold -1"),
-            (log_loss, [0.0, 0.5, 1.0], "targets hold 0.5"),
+            (log_loss, [0.0, 1.5, 1.0], "targets hold 1.5"),
             (log_loss, [0.0, nan, 1.0], "targets hold nan"),
             (log_loss, [0.0, inf, 1.0], "targets hold inf"),
             (cross_entropy, [0, 3, 1], r"hold 3 \(at 1\); the network has 3 outputs, so expected 0 to 2"),

@@ -50,7 +50,8 @@ def setting(owner: object, name: str, value: Any, rule: Rule) -> Any:
 def unexpected(owner: object, name: str, value: object, expected: str) -> ArgumentError:
     """Return the error for an argument. `owner` is the object it belongs to, or the name of a function or class."""
     title = owner if isinstance(owner, str) else type(owner).__name__
-    return ArgumentError(f"{title}: {name} is {value!r}; expected {expected}")
+    found = repr(value)
+    return ArgumentError(f"{title}: {name} is {found if len(found) <= 200 else f'{found[:200]}...'}; expected {expected}")
 
 
 def real(value: Any) -> float:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from lincoln._util.marks import recordable
 from lincoln.callbacks.base import Callback
 from lincoln.training.config import TrainerConfig
+from lincoln.training.history import lowest
 from lincoln.training.state import RunState
 
 if TYPE_CHECKING:
@@ -157,10 +158,10 @@ class ProgressDisplay(Speed):
 
 
 def _marked(name: str, values: list[float], best: bool) -> str:
-    if not best:
+    of_all = lowest(values)
+    if not best or of_all is None:
         return f"{name} {values[-1]:.4f}"
-    lowest = min(values)
-    return f"{name} {values[-1]:.4f}" + ("*" if values[-1] == lowest else f" (best {lowest:.4f})")
+    return f"{name} {values[-1]:.4f}" + ("*" if values[-1] == of_all else f" (best {of_all:.4f})")
 
 
 def _clock(seconds: float) -> str:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import warnings
+
 from lincoln._util.marks import recordable
 from lincoln.callbacks.base import Callback
 from lincoln.training.best import Best
 from lincoln.training.state import RunState
+
+_MISSING = "the loss is nan; such epochs are never the best. Look for NaN in the data, or lower the learning rate"
 
 
 @recordable
@@ -13,7 +18,8 @@ class EarlyStopping(Callback):
     """Stop after `patience` epochs without progress of the watched loss, and end with the weights of the best epoch.
 
     The loss of the validation data is watched, or of the training data if there are none. With `patience` None the run
-    is never stopped, and no weights are kept; the best epoch is still known (`improved`).
+    is never stopped, and no weights are kept; the best epoch is still known (`improved`). An epoch whose loss is NaN makes
+    no progress, and a warning names the first.
     """
 
     saved = False  # its state has a place of its own in a checkpoint
@@ -22,6 +28,7 @@ class EarlyStopping(Callback):
         self.patience = patience
         self.restore_best = restore_best
         self.best = best or Best()
+        self._warned = False
         self.improved = False
         """True if the last epoch was the best so far."""
 
@@ -30,14 +37,20 @@ class EarlyStopping(Callback):
         return trainer.watched
 
     def epoch_end(self, trainer: RunState) -> None:
+        value = self.watched(trainer)
+        if math.isnan(value) and not self._warned:
+            self._warned = True
+            warnings.warn(f"epoch {trainer.epoch}: {_MISSING}", stacklevel=2)
         keeps_weights = self.patience is not None and self.restore_best
-        self.improved = self.best.observe(self.watched(trainer), trainer.model if keeps_weights else None)
+        self.improved = self.best.observe(value, trainer.model if keeps_weights else None)
         if self.patience is not None and self.best.epochs_since >= self.patience:
             self.no_progress(trainer)
 
     def no_progress(self, trainer: RunState) -> None:
         """Stop the run; a subclass may do something else first."""
-        trainer.stop(f"no better loss in {self.patience} epochs (patience)")
+        missing = sum(map(math.isnan, trainer.watched_losses[-self.best.epochs_since :]))
+        of_them = f"; it was nan in {missing} of them" if missing else ""
+        trainer.stop(f"no better loss in {self.patience} epochs (patience){of_them}")
 
     def train_end(self, trainer: RunState) -> None:
         if self.best.weights is not None:

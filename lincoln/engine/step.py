@@ -11,6 +11,7 @@ from lincoln._util.marks import is_recordable
 from lincoln.data import Batch, DataLoader
 from lincoln.engine.replay import Replay, replayable
 from lincoln.losses import Loss
+from lincoln.ops import HALF
 from lincoln.optim import Optimizer
 from lincoln.schedules import Schedule
 
@@ -67,6 +68,10 @@ class Step:
             self.optimizer.lr = self.base_lr * self.schedule(count)
         self.optimizer.step()
 
+    def close(self) -> None:
+        """Run the layers and the loss's own checks from now on: the data that were checked as a whole are done."""
+        self.replay = self.check_targets = self.loss.hard = None
+
     def forget(self) -> None:
         """Drop the minibatches of a step that will not be completed."""
         self._weights.clear()
@@ -78,7 +83,10 @@ class Step:
         grads = self.loss.network.flatten()[1]
         weight: float | Tensor = 1.0
         if self.loss.reduction == "mean":
-            weight = float(len(batch[0])) if len(batch) < 3 else batch[2].sum()
+            counted = self.loss.weight_of(*batch)
+            weight = float(counted) if isinstance(counted, int) else counted
+        if grads.dtype in HALF:
+            grads = grads.float()  # a sum of several batches need not fit
         if self._weights:
             self._sum.add_(grads * weight)
         else:
@@ -112,5 +120,5 @@ def clip(grads: Tensor, length: float) -> None:
 
     It does not wait for the device. As `torch.nn.utils.clip_grad_norm_`; Pascanu et al. (2013).
     """
-    norm = torch.linalg.vector_norm(grads)
+    norm = torch.linalg.vector_norm(grads, dtype=torch.float32 if grads.dtype in HALF else None)
     grads.mul_((length / (norm + 1e-6)).clamp(max=1.0))

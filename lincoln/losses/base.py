@@ -8,6 +8,7 @@ from typing import Any, ClassVar, TypeVar
 
 from torch import Tensor
 
+from lincoln._util import refused
 from lincoln.errors import MatchError
 from lincoln.layers import Layer
 from lincoln.losses.links import link_of
@@ -48,6 +49,8 @@ class Formulas(ABC):
     """
 
     link: ClassVar[type[Layer] | None] = None
+    hard: bool | None = None
+    """True if `check` has found only targets that allow a shorter formula with the same numbers; None before a check."""
 
     @abstractmethod
     def value(self, prediction: Tensor, target: Tensor) -> Tensor:
@@ -80,10 +83,21 @@ class Formulas(ABC):
                 or_flat = f" or {tuple(prediction.shape[:-1])}" if prediction.shape[-1] == 1 else ""
                 raise self.mismatch(prediction, target, f"{tuple(prediction.shape)}{or_flat}")
             target = target.unsqueeze(-1)
-        return target if target.dtype == prediction.dtype else target.to(prediction.dtype)
+        if target.dtype == prediction.dtype:
+            return target
+        refused.tensor(f"{type(self).__name__}: targets", target)
+        return target.to(prediction.dtype)
 
     def check(self, target: Tensor, outputs: int) -> None:
         """Raise DataError if a network of `outputs` outputs cannot be taught the values of `target`."""
+
+    def adjusted(self, target: Tensor, prediction: Tensor) -> Tensor:
+        """Return what the formulas take as y: the targets, or what options such as label smoothing make of them."""
+        return target
+
+    def counted(self, target: Tensor) -> Tensor | None:
+        """Return the loss's own weight of each example, by which "mean" divides; None if each counts 1."""
+        return None
 
     def decide(self, prediction: Tensor) -> Tensor:
         """Return classes from predictions: p >= 1/2 for a sigmoid link, the likeliest class for a softmax."""

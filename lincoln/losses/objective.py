@@ -8,13 +8,14 @@ import torch
 from torch import Tensor
 
 from lincoln._util.settings import FINITE_NON_NEGATIVE, instance_of, one_of, within
-from lincoln.errors import ArgumentError, DimensionError, LincolnError, StateError
-from lincoln.layers import Layer, Pass, evaluating, run_back
+from lincoln.errors import ArgumentError, DataError, DimensionError, LincolnError, StateError
+from lincoln.layers import Layer, evaluating, run_back
 from lincoln.losses.base import Formulas, stands_for
 from lincoln.losses.explain import check_shapes, explained
+from lincoln.losses.forwards import Forwards
 from lincoln.losses.links import link_of, refuse_other_ending
 from lincoln.losses.penalty import L2Penalty, Penalty
-from lincoln.losses.weights import Reduction, share, spread, weighted
+from lincoln.losses.weights import Reduction, reduced, summed, weighting
 
 NO_PENALTY: tuple[float | Tensor, float | Tensor | None] = (0.0, None)
 
@@ -32,7 +33,8 @@ class Loss(Formulas):
     it fades as data grow. dL/dW gains l2 W, or l2 W / sum_k w_k.
 
     Targets that no formula can use are refused (`check`). `check_targets=False` saves that look, on a GPU a
-    synchronisation, where all of the data have been checked; without it such targets give wrong numbers.
+    synchronisation, where all of the data have been checked; without it such targets, and negative weights, give wrong
+    numbers. An empty batch is refused always. The sum of half-precision losses, and so L, is in float32.
     """
 
     reduction: Reduction = "mean"
@@ -55,8 +57,7 @@ class Loss(Formulas):
         self.l2_penalty: Penalty = L2Penalty(network)
         self._cut_at_link()
         self._everything = [layer for _, layer in network.named_layers()]
-        self._watched = [layer for top in self._layers for _, layer in top.named_layers()]
-        self._passes: list[Pass | None] = []  # the forward of each watched layer that this loss was computed from
+        self._forwards = Forwards(self._layers)
         self._gradient: Tensor | None = None  # dL/dprediction, from a forward until its backward
         self.penalty_terms = NO_PENALTY
         """|W|^2 and the factor on W in dL/dW, from the last forward in training; the factor is None without penalty."""
@@ -124,12 +125,17 @@ class Loss(Formulas):
                 f"{'' if self.network.training else ', with the network in training mode (network.train())'}"
             )
         gradient, self._gradient = self._gradient, None
-        self._refuse_stale()
+        self._forwards.refuse_stale(type(self).__name__)
         at_features = run_back(self._layers, gradient, input_grad)
         factor = self.penalty_terms[1]
         if factor is not None:
             self.l2_penalty.add_gradient(factor)
         return at_features
+
+    def weight_of(self, features: Tensor, targets: Tensor, sample_weight: Tensor | None = None) -> int | Tensor:
+        """Return what a batch counts beside others: the sum of its examples' weights, or their number if they have none."""
+        counted = self.counted(targets)
+        return len(features) if sample_weight is None and counted is None else summed(sample_weight, counted)
 
     @property
     def penalty(self) -> Tensor | float:
@@ -139,7 +145,7 @@ class Loss(Formulas):
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what copies and pickles carry: no pending backward."""
-        return vars(self) | {"_gradient": None, "_passes": [], "penalty_terms": NO_PENALTY}
+        return vars(self) | {"_gradient": None, "hard": None, "penalty_terms": NO_PENALTY}
 
     def _cut_at_link(self) -> None:
         """Choose the layers to run, and the formulas: for the link's input where the network ends in the link."""
@@ -184,17 +190,14 @@ class Loss(Formulas):
         penalized: bool = True,
     ) -> Tensor:
         """Return the loss over the examples; in training, keep its gradient for `backward`."""
+        name = type(self).__name__
+        if not len(prediction):
+            raise DataError(f"{name}: the batch has no examples, so it has no loss: leave empty batches out")
         check = self.check_targets if check_targets is None else check_targets
-        value, gradient = self._formulas(prediction, targets, check)
-        factor: float | Tensor
-        if sample_weight is None:
-            factor = share(self.reduction, prediction)
-            total = torch.sum(value) * factor if factor != 1 else torch.sum(value)
-            self._keep(gradient if gradient is None or factor == 1 else gradient * factor)
-        else:
-            weight, factor = weighted(type(self).__name__, self.reduction, prediction, sample_weight)  # (n,), ()
-            total = torch.sum(value * spread(weight, value))
-            self._keep(None if gradient is None else gradient * spread(weight, gradient))
+        value, gradient, counted = self._formulas(prediction, targets, check)
+        weight, factor = weighting(name, self.reduction, prediction, sample_weight, counted, check)  # (n,), ()
+        total, gradient = reduced(self.reduction, value, gradient, weight, factor)
+        self._keep(gradient)
         if gradient is None:
             return total
         if self.l2 and penalized:
@@ -206,18 +209,19 @@ class Loss(Formulas):
         """Keep dL/dprediction, and the forwards that it belongs to, for `backward`; an evaluation leaves both alone."""
         if gradient is not None:
             self._gradient = gradient
-            self._passes = [layer.pending if layer.training else None for layer in self._watched]
+            self._forwards.note()
 
-    def _formulas(self, prediction: Tensor, targets: Tensor, check: bool) -> tuple[Tensor, Tensor | None]:
-        """Return value and, in training, gradient of each example."""
+    def _formulas(self, prediction: Tensor, targets: Tensor, check: bool) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Return value, in training gradient, and the loss's own weights, if any, of each example."""
+        hard = self.hard
         try:
             target = self.match(prediction, targets)
             if check and not torch.compiler.is_compiling():
+                self.hard = None  # what is found of this batch holds for this batch alone
                 self.check(target, prediction.shape[-1])
-            if self.network.training:
-                value, gradient = self._both(prediction, target)
-            else:
-                value, gradient = self._value(prediction, target), None
+            y = self.adjusted(target, prediction)
+            value, gradient = self._both(prediction, y) if self.network.training else (self._value(prediction, y), None)
+            counted = self.counted(target)
             if not self._formulas_checked:
                 check_shapes(type(self).__name__, value, gradient, prediction)
                 self._formulas_checked = gradient is not None
@@ -225,7 +229,9 @@ class Loss(Formulas):
             raise
         except (RuntimeError, TypeError, AttributeError) as error:
             raise explained(type(self).__name__, error, prediction, targets) from error
-        return value, gradient
+        finally:
+            self.hard = hard
+        return value, gradient, counted
 
     def _separately(self, prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         return self._value(prediction, target), self._gradient_of(prediction, target)
@@ -235,16 +241,3 @@ class Loss(Formulas):
         self.penalty_terms = squares, factor
         half = factor / 2
         return total + squares * half if isinstance(half, Tensor) else torch.add(total, squares, alpha=half)
-
-    def _refuse_stale(self) -> None:
-        """Raise StateError if a layer has run since this loss was computed."""
-        for layer, run in zip(self._watched, self._passes, strict=True):
-            if layer.pending is run:
-                continue
-            if not layer.training:
-                raise StateError(f"{layer.label} is in evaluation mode, and the network in training: it has saved nothing")
-            raise StateError(
-                f"{type(self).__name__}: {layer.label} has run since this loss was computed, so its gradient would be "
-                f"another's. Compute the loss again; look at predictions in evaluation mode (network.eval()), or "
-                f"with loss.predict(features)"
-            )

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from lincoln import ops
 from lincoln.layers import Layer
 
 
@@ -37,7 +38,7 @@ class L2Penalty:
         if w is not self._vector:
             self._mask, self._vector = self._mask_for(w), w
         self._weights = self._mask * w
-        return torch.dot(self._weights, w)
+        return torch.dot(self._weights, w) if w.dtype not in ops.HALF else ops.total(self._weights.float() ** 2)
 
     def add_gradient(self, factor: float | Tensor) -> None:
         """dL/dW <- dL/dW + factor W, with the W of the last `squares`."""

@@ -1,28 +1,82 @@
-"""Weights of examples, and the factor that makes a sum a mean."""
+"""Weights of examples and classes, and the factor that makes a sum a mean."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from lincoln.errors import MatchError
+from lincoln import ops
+from lincoln._util import refused
+from lincoln._util.settings import Rule
+from lincoln.errors import DataError, MatchError
+from lincoln.losses.targets import first_place
 
 Reduction = Literal["sum", "mean"]
 
 
-def share(reduction: Reduction, prediction: Tensor) -> float:
-    """Return the factor on a sum over examples of weight 1: 1 for "sum", 1 / n for "mean"."""
-    return 1.0 if reduction == "sum" else 1.0 / max(prediction.shape[:-1].numel(), 1)
+def reduced(
+    reduction: Reduction,
+    value: Tensor,
+    gradient: Tensor | None,
+    weight: Tensor | None,
+    factor: float | Tensor,
+) -> tuple[Tensor, Tensor | None]:
+    """Return L, in at least float32, and dL/dprediction, from the loss of each example, or entry, and its gradient.
+
+    `weight` are the weights w_k times the factor on their sum, (n,), or None for weights of 1.
+    """
+    if weight is not None:
+        total = ops.total(value * _spread(weight, value))
+        return total, None if gradient is None else gradient * _spread(weight.to(gradient.dtype), gradient)
+    total = ops.total(value)
+    if reduction == "sum":
+        return total, gradient
+    return total * factor, None if gradient is None else gradient * factor
 
 
-def weighted(loss: str, reduction: Reduction, prediction: Tensor, sample_weight: Tensor) -> tuple[Tensor, float | Tensor]:
+def weighting(
+    loss: str, reduction: Reduction, prediction: Tensor, sample_weight: Tensor | None, counted: Tensor | None, check: bool
+) -> tuple[Tensor | None, float | Tensor]:
     """Return the weights w_k, (n,), times the factor on their sum, and the factor: 1 for "sum", 1 / sum_k w_k for "mean".
 
-    Raises MatchError unless `sample_weight` is a tensor with one weight for each example.
+    The weights are None if there is no `sample_weight`. Those that the loss counts by itself, `counted`, (n, ...), are
+    factors in the sum of the weights alone. Weights for a prediction in half precision are in float32. Raises MatchError
+    unless `sample_weight` is a tensor with one weight for each example; DataError, if `check`, for unusable numbers in it.
     """
     examples = prediction.shape[:-1]
+    if sample_weight is not None:
+        _refuse_other_shape(loss, sample_weight, examples)
+        if check and not torch.compiler.is_compiling():
+            refuse_unusable(f"{loss}: sample_weight", sample_weight)
+    factor: float | Tensor = 1.0
+    if reduction == "mean" and sample_weight is None and counted is None:
+        factor = 1.0 / max(examples.numel(), 1)
+    elif reduction == "mean":
+        total = summed(sample_weight, counted)
+        factor = _inverse(total if counted is not None else total * examples[1:].numel(), prediction)
+    if sample_weight is None:
+        return None, factor
+    return sample_weight.to(_wide(prediction.dtype)).reshape(-1) * factor, factor
+
+
+def summed(sample_weight: Tensor | None, counted: Tensor | None) -> Tensor:
+    """Return the sum of the weights of the examples, each times its weights `counted` by the loss itself."""
+    if sample_weight is None or counted is None:
+        known = counted if sample_weight is None else sample_weight
+        assert known is not None
+        return ops.total(known)
+    return ops.total(_spread(sample_weight.reshape(-1).to(_wide(sample_weight.dtype)), counted) * counted)
+
+
+def _spread(weight: Tensor, tensor: Tensor) -> Tensor:
+    """Return the weights (n,) as (n, 1, ...) with the dimensions of `tensor`."""
+    return weight.view(-1, *(1,) * (tensor.dim() - 1))
+
+
+def _refuse_other_shape(loss: str, sample_weight: object, examples: torch.Size) -> None:
     if not isinstance(sample_weight, Tensor):
         raise MatchError(f"{loss}: sample_weight is a {type(sample_weight).__name__}, expected a torch.Tensor")
     if sample_weight.shape not in ((examples[0],), (examples[0], 1)):
@@ -30,13 +84,79 @@ def weighted(loss: str, reduction: Reduction, prediction: Tensor, sample_weight:
             f"{loss}: sample_weight has shape {tuple(sample_weight.shape)}, expected one weight for each of "
             f"{examples[0]} examples"
         )
-    factor: float | Tensor = 1.0
-    if reduction == "mean":
-        total = sample_weight.sum().to(prediction.dtype) * examples[1:].numel()
-        factor = 1 / torch.where(total > 0, total, torch.inf)  # a batch of weight 0 has loss 0
-    return sample_weight.to(prediction.dtype).reshape(-1) * factor, factor
 
 
-def spread(weight: Tensor, tensor: Tensor) -> Tensor:
-    """Return the weights (n,) as (n, 1, ...) with the dimensions of `tensor`."""
-    return weight.view(-1, *(1,) * (tensor.dim() - 1))
+def refuse_unusable(name: str, weight: Tensor) -> None:
+    """Raise DataError, with the first place, for weights that are negative, NaN or infinite, or no real numbers."""
+    refused.tensor(name, weight)
+    if weight.dtype == torch.bool or not weight.numel():
+        return
+    low, high = torch.aminmax(weight)  # NaN if one is NaN
+    if not (low >= 0 and high < torch.inf):
+        place = first_place(weight, ~((weight >= 0) & (weight < torch.inf)))
+        raise DataError(f"{name}: holds {place}; expected finite numbers of at least 0, one for each example")
+
+
+class Numbers:
+    """Numbers that a loss is given once, such as class weights, kept on the device and in the dtype of the predictions."""
+
+    def __init__(self, loss: str, name: str, values: Tensor) -> None:
+        self._loss, self._name = loss, name
+        self._values = self._latest = values
+
+    def like(self, prediction: Tensor) -> Tensor:
+        """Return the numbers for this prediction. Raises MatchError unless they are one, or one for each output."""
+        if self._latest.dtype != prediction.dtype or self._latest.device != prediction.device:
+            self._latest = self._values.to(prediction)
+        self.refuse_other(prediction.shape[-1])
+        return self._latest
+
+    def on(self, device: torch.device) -> Tensor:
+        """Return the numbers on a device, in the dtype of the last prediction."""
+        return self._latest if self._latest.device == device else self._values.to(device)
+
+    def refuse_other(self, outputs: int) -> None:
+        """Raise MatchError unless the numbers are one, or one for each output."""
+        if self._values.dim() and len(self._values) != outputs:
+            raise MatchError(
+                f"{self._loss}: {self._name} holds {len(self._values)} numbers, and the network has {outputs} outputs; "
+                f"expected one for each"
+            )
+
+
+def _vector(value: Any) -> Tensor:
+    """Return numbers as a float64 tensor on the CPU. Raises TypeError or ValueError for anything else."""
+    if isinstance(value, Tensor):
+        if value.layout != torch.strided or value.is_complex() or value.is_quantized or value.dtype == torch.bool:
+            raise TypeError
+        return value.detach().to("cpu", torch.float64, copy=True)
+    array = np.asarray(value)
+    if array.dtype.kind not in "iuf":
+        raise TypeError
+    return torch.from_numpy(array.astype(np.float64))
+
+
+def _usable(weights: Tensor) -> bool:
+    return bool(torch.isfinite(weights).all() and (weights >= 0).all())
+
+
+CLASS_WEIGHT = Rule(
+    "finite numbers of at least 0, one for each class and not all of them 0, or None",
+    lambda value: None if value is None else _vector(value),
+    lambda w: w is None or (w.dim() == 1 and _usable(w) and bool(w.any())),
+)
+POS_WEIGHT = Rule(
+    "a finite number of at least 0, or one for each output, or None",
+    lambda value: None if value is None else _vector(value),
+    lambda w: w is None or (w.dim() < 2 and w.numel() > 0 and _usable(w)),
+)
+
+
+def _wide(dtype: torch.dtype) -> torch.dtype:
+    return torch.float32 if dtype in ops.HALF else dtype
+
+
+def _inverse(total: Tensor, prediction: Tensor) -> Tensor:
+    """1 / total, or 0 if the total is 0: a batch of weight 0 has loss 0."""
+    total = total.to(_wide(prediction.dtype))
+    return 1 / torch.where(total > 0, total, torch.inf)

@@ -25,3 +25,12 @@ def where_positive(r: Tensor, g: Tensor) -> Tensor:
 def softplus(z: Tensor) -> Tensor:
     """log(1 + e^z), exact for every z: torch's own becomes z beyond its threshold, where it rounds to z in float64."""
     return F.softplus(z, threshold=40)
+
+
+def total(t: Tensor) -> Tensor:
+    """Return the sum of all entries, (). Half precision is added up in float32, so that the sum does not overflow."""
+    return torch.sum(t, dtype=torch.float32) if t.dtype in HALF else torch.sum(t)
+
+
+HALF = (torch.float16, torch.bfloat16)
+"""Dtypes whose sums overflow, or lose their digits, after some thousands of terms."""

@@ -17,26 +17,26 @@ def log_softmax(z: Tensor) -> Tensor:
 
 
 def cross_entropy(z: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """-sum_c y_c log p_c, (n,), and its gradient p - y, (n, c), for p = softmax(z), from one exponential.
+    """-sum_c y_c log p_c, (n,), and its gradient, (n, c), for p = softmax(z), from one exponential.
 
-    y is class indices, (n,) integers, or probabilities, (n, c).
+    y is class indices, (n,) integers, with gradient p - y, or numbers, (n, c), with gradient p sum_c y_c - y.
     """
     log_p = log_softmax(z)
     p = torch.exp(log_p)
     if y.is_floating_point():
-        return -picked(log_p, y), p - y
+        return -picked(log_p, y), p * y.sum(-1, keepdim=True) - y
     c = y.unsqueeze(-1)
     log_pc = log_p.gather(-1, c)
     return -log_pc.squeeze(-1), p.scatter_(-1, c, torch.expm1(log_pc))  # p_c - 1 for the class c, p for all others
 
 
 def picked(t: Tensor, y: Tensor) -> Tensor:
-    """sum_c y_c t_c, (n,), for t (n, c) and y as probabilities (n, c) or class indices (n,)."""
+    """sum_c y_c t_c, (n,), for t (n, c) and y as numbers (n, c) or class indices (n,)."""
     return (y * t).sum(-1) if y.is_floating_point() else t.gather(-1, y.unsqueeze(-1)).squeeze(-1)
 
 
 def one_hot(y: Tensor, like: Tensor) -> Tensor:
-    """Class indices (n,) as rows of 0 and 1 shaped like `like`, (n, c); probabilities as they are."""
+    """Class indices (n,) as rows of 0 and 1 shaped like `like`, (n, c); numbers (n, c) as they are."""
     return y if y.is_floating_point() else torch.zeros_like(like).scatter_(-1, y.unsqueeze(-1), 1.0)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import torch
 from torch import Tensor
 
+from lincoln._util.userdata import check_numbers
 from lincoln.data import Batch, DataLoader
 from lincoln.errors import DataError
 from lincoln.losses import Loss
@@ -19,18 +21,25 @@ from lincoln.training.tally import Tally
 def evaluate(loss: Loss, batches: Iterable[Batch], check_targets: bool | None = None) -> tuple[float, Tensor, Tensor]:
     """Return the loss per example on `batches`, with their targets and predictions, in evaluation mode.
 
-    `check_targets=False` says that all targets have been checked. Raises DataError if there are no batches.
+    `check_targets=False` says that all data have been checked. Raises DataError if there are no batches, or for one that
+    holds NaN or infinite values.
     """
     tally = Tally(loss)
     predictions, targets = [], []
-    for batch in batches:
+    checks = loss.check_targets if check_targets is None else check_targets
+    for number, batch in enumerate(batches, 1):
         value, prediction = loss.evaluate(*batch, check_targets=check_targets)
+        if checks and not math.isfinite(value):
+            for name, part in zip(("features", "targets"), batch, strict=False):
+                check_numbers(f"batch {number} of the data to evaluate on: {name}", part)
         tally.add(value, *batch)
         predictions.append(prediction)
         targets.append(loss.match(prediction, batch[1]))
     if not predictions:
         raise DataError("no batches to evaluate on")
     total, weight = tally.read()
+    if weight == 0:
+        raise DataError("the data to evaluate on have no example with a weight above 0")
     return total / weight, torch.cat(targets), torch.cat(predictions)
 
 

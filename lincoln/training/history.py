@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -51,10 +53,11 @@ class History:
     def best_epoch(self) -> int:
         """Return the epoch, counted from 1, with the lowest validation loss, or training loss without validation.
 
-        Returns 0 before the first epoch.
+        Epochs whose loss is NaN do not count. Returns 0 if there are no others.
         """
         watched = self.val_losses or self.losses
-        return watched.index(min(watched)) + 1 if watched else 0
+        best = lowest(watched)
+        return 0 if best is None else watched.index(best) + 1
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the losses by epoch with `lincoln.plots.loss_curves`. Raises DataError before the first epoch."""
@@ -98,6 +101,11 @@ class History:
         if self.val_metrics:
             parts.append(f"validation {self.metric} {self.val_metrics[-1]:.4f}")
         return f"History({', '.join(parts)})"
+
+
+def lowest(losses: Iterable[float]) -> float | None:
+    """Return the lowest of the losses that are not NaN, or None if there are none."""
+    return min((loss for loss in losses if not math.isnan(loss)), default=None)
 
 
 TrainerRunResult = History

@@ -15,6 +15,7 @@ from lincoln.data import Batch, DataLoader, Dataset
 from lincoln.errors import DataError
 from lincoln.layers import Layer, evaluating
 from lincoln.losses import Loss
+from lincoln.losses.weights import refuse_unusable
 from lincoln.training.config import TrainerConfig
 from lincoln.training.random import seeded
 
@@ -77,8 +78,7 @@ def _checked(dataset: Dataset, model: Layer, loss: Loss, role: str = "") -> tupl
     check_numbers(f"{role}targets", targets)
     for weight in weights:
         check_numbers(f"{role}weights", weight)
-        if weight.min() < 0 or not weight.any():
-            raise DataError(f"{role}weights: expected 0 or more, and not all of them 0")
+        refuse_unusable(f"{role}weights", weight)
     built = all(layer.built for _, layer in model.named_layers() if layer.learns)
     with seeded(None if built else 0), torch.inference_mode():
         probe = model if built else copy.deepcopy(model)  # bad data must not shape the network
@@ -87,6 +87,10 @@ def _checked(dataset: Dataset, model: Layer, loss: Loss, role: str = "") -> tupl
     prediction = output.expand(len(features), *output.shape[1:])
     matched = loss.match(prediction, targets)
     loss.check(matched, output.shape[-1])
+    if (weights or loss.counted(matched) is not None) and not loss.weight_of(features, matched, *weights):
+        raise DataError(
+            f"{role}data: all examples have weight 0, by their weights or their classes'; expected some above 0"
+        )
     return Dataset(features, matched, *weights), output.shape[-1]
 
 

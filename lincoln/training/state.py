@@ -111,7 +111,12 @@ class RunState(ABC):
     @property
     def watched(self) -> float:
         """The last loss on the validation data, or on the training data if there are none."""
-        return (self.history.val_losses or self.history.losses)[-1]
+        return self.watched_losses[-1]
+
+    @property
+    def watched_losses(self) -> list[float]:
+        """The loss of each epoch on the validation data, or on the training data if there are none."""
+        return self.history.val_losses or self.history.losses
 
 
 def _length(batches: Iterable[Batch]) -> int:

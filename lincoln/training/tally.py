@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import torch
 from torch import Tensor
 
@@ -17,6 +19,7 @@ class Tally:
     """
 
     def __init__(self, loss: Loss) -> None:
+        self.loss = loss
         self.by_example = loss.reduction == "mean"  # a batch's loss is its mean, to be counted for each example
         self.examples = 0
         self.total = 0.0
@@ -24,26 +27,27 @@ class Tally:
         self._losses: list[Tensor] = []
         self._packed: list[Tensor] = []
         self._weights: list[int | Tensor] = []
+        self._packed_weights: list[list[int] | Tensor] = []
 
     def add(self, loss: Tensor, features: Tensor, targets: Tensor, weights: Tensor | None = None) -> None:
         """Count a batch and its loss."""
         examples = features.shape[0]
         self.examples += examples
         self._losses.append(loss)
-        self._weights.append(examples if weights is None else weights.sum())
+        self._weights.append(self.loss.weight_of(features, targets, weights))
         if len(self._losses) == _LOOSE:
             self._pack()
 
     def read(self) -> tuple[float, float]:
         """Return the summed loss and the summed weight: the number of examples, if none have weights."""
-        if self._weights:
-            self._pack()
-            losses = (loss for part in self._packed for loss in part.tolist())
-            for loss, weight in zip(losses, map(float, self._weights), strict=True):
-                self.total += loss * weight if self.by_example else loss  # one by one: the same sum whenever it is read
-                self.weight += weight
-            self._packed.clear()
-            self._weights.clear()
+        self._pack()
+        losses = chain.from_iterable(part.tolist() for part in self._packed)
+        weights = chain.from_iterable(_numbers(part) for part in self._packed_weights)
+        for loss, weight in zip(losses, weights, strict=True):
+            self.total += loss * weight if self.by_example else loss  # one by one: the same sum whenever it is read
+            self.weight += weight
+        self._packed.clear()
+        self._packed_weights.clear()
         return self.total, self.weight
 
     def state(self) -> list[float]:
@@ -53,11 +57,26 @@ class Tally:
     def restore(self, state: list[float]) -> None:
         """Continue from what `state` gave."""
         total, weight, examples = state
-        for kept in (self._losses, self._packed, self._weights):
+        for kept in (self._losses, self._packed, self._weights, self._packed_weights):
             kept.clear()
         self.total, self.weight, self.examples = total, weight, int(examples)
 
     def _pack(self) -> None:
         if self._losses:
             self._packed.append(torch.stack(self._losses))
+            self._packed_weights.append(_packed(self._weights))
             self._losses.clear()
+            self._weights.clear()
+
+
+def _packed(weights: list[int | Tensor]) -> list[int] | Tensor:
+    """Return numbers of examples as they are, and summed weights as one tensor: a tensor a step would fill the memory."""
+    tensors = [weight for weight in weights if isinstance(weight, Tensor)]
+    if not tensors:
+        return [int(weight) for weight in weights]
+    like = tensors[0]
+    return torch.stack([weight if isinstance(weight, Tensor) else like.new_tensor(weight) for weight in weights])
+
+
+def _numbers(weights: list[int] | Tensor) -> list[int]:
+    return weights if isinstance(weights, list) else weights.tolist()

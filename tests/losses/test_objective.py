@@ -5,7 +5,7 @@ import torch
 from cases import both_reductions, hidden
 
 import lincoln as lnc
-from lincoln.errors import MatchError, StateError
+from lincoln.errors import DataError, MatchError, StateError
 from lincoln.layers import Dense, Linear, Sequential
 
 
@@ -110,3 +110,90 @@ def test_a_batch_of_weight_zero():
     assert not any(grad.any() for grad in loss.network.grads())
     with pytest.raises(MatchError, match="sample_weight is a list, expected a torch.Tensor"):
         loss(torch.randn(3, 2), torch.ones(3), [1, 1, 1])
+
+
+HALF = [torch.float16, torch.bfloat16]
+
+
+@pytest.mark.parametrize("kind", HALF)
+def test_weights_in_half_precision_are_added_up_in_float32(kind):
+    """3,000 x 64 is more than float16 can hold: the mean was nan."""
+    x, y = torch.randn(64, 3), torch.rand(64)
+    losses = []
+    for dtype in (torch.float32, kind):
+        network = Dense(1)
+        loss = lnc.LogLoss(network, reduction="mean")
+        torch.manual_seed(0)
+        losses.append(loss(x, y, torch.full((64,), 3008.0, dtype=dtype)))
+        loss.backward()
+        assert all(torch.isfinite(grad).all() for grad in network.grads())
+    assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize("kind", HALF)
+@pytest.mark.parametrize("make", [lambda net: lnc.LogLoss(net, "sum"), lambda net: lnc.MSE(net, "sum")])
+def test_losses_in_half_precision_are_added_up_in_float32(kind, make):
+    loss = make(Dense(1).to(dtype=kind))
+    value = loss(torch.randn(200_000, 2, dtype=kind), torch.ones(200_000))
+    assert 20_000 < value < 1e6
+    mean = lnc.LogLoss(loss.network, "mean")(torch.randn(200_000, 2, dtype=kind), torch.ones(200_000))
+    assert 0.1 < mean < 3
+
+
+def test_large_weights_of_examples_in_half_precision():
+    network = Dense(1).to(dtype=torch.float16)
+    loss = lnc.LogLoss(network, reduction="mean")
+    x, y = torch.randn(8, 2).half(), torch.rand(8)
+    expected = loss(x, y)
+    assert loss(x, y, torch.full((8,), 1e6)) == pytest.approx(expected.item(), rel=1e-3)
+    loss.backward()
+    assert all(torch.isfinite(grad).all() for grad in network.grads())
+
+
+def test_a_penalty_in_half_precision():
+    network = Linear(300).to(dtype=torch.float16)
+    loss = lnc.MSE(network, l2=1e-6)
+    network(torch.zeros(1, 300).half())
+    network.flatten()[0].fill_(1.0)
+    assert torch.isfinite(loss(torch.zeros(2, 300).half(), torch.ones(2, 300)))
+
+
+@pytest.mark.parametrize("bad", [-1.0, float("nan"), float("inf")])
+@both_reductions
+def test_unusable_weights_by_hand(bad, reduction):
+    loss = lnc.LogLoss(Dense(1), reduction=reduction)
+    x, y, w = torch.randn(4, 3), torch.ones(4), torch.ones(4)
+    w[2] = bad
+    with pytest.raises(DataError, match=rf"LogLoss: sample_weight: holds {bad:g} \(at 2\); expected finite numbers of at"):
+        loss(x, y, w)
+    with pytest.raises(DataError, match=r"LogLoss: sample_weight: holds -2 \(at \(1, 0\)\)"):
+        loss(x, y, torch.tensor([[1], [-2], [1], [1]]))
+    with pytest.raises(DataError, match="sample_weight: dtype torch.complex64 holds no real numbers"):
+        loss(x, y, torch.ones(4) * 1j)
+    with pytest.raises(StateError):
+        loss.backward()
+
+
+def test_weights_may_be_bools_or_integers():
+    loss = lnc.LogLoss(Dense(1))
+    x, y = torch.randn(4, 3), torch.ones(4)
+    kept = torch.tensor([True, False, True, True])
+    torch.testing.assert_close(loss(x, y, kept), loss(x[kept], y[kept]))
+    torch.testing.assert_close(loss(x, y, kept.int()), loss(x[kept], y[kept]))
+
+
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize("make", [lnc.LogLoss, lnc.MSE])
+def test_a_batch_without_examples_is_refused(make, check):
+    loss = make(Dense(1), check_targets=check)
+    loss(torch.randn(3, 2), torch.ones(3))
+    loss.backward()
+    grads = [grad.clone() for grad in loss.network.grads()]
+    with pytest.raises(DataError, match=f"{make.__name__}: the batch has no examples"):
+        loss(torch.randn(0, 2), torch.ones(0))
+    with pytest.raises(DataError, match="no examples"):
+        loss.evaluate(torch.randn(0, 2), torch.ones(0))
+    with pytest.raises(StateError):
+        loss.backward()
+    assert all(torch.equal(a, b) for a, b in zip(grads, loss.network.grads(), strict=True))
+    assert loss.predict(torch.randn(0, 2)).shape == (0, 1)
