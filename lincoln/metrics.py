@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from lincoln._util.measured import class_indices, class_probabilities, positive_probabilities, same_numbers, same_shape
+from lincoln._util.measured import class_indices, class_probabilities, positive_probabilities, same_classes, same_numbers
 from lincoln.errors import ArgumentError, DataError, DimensionError
 
 Metric = Callable[[Any, Any], float]
@@ -40,13 +40,7 @@ def _on_probabilities(metric: F) -> F:
 @_on_classes
 def accuracy(targets: Any, predictions: Any) -> float:
     """Return the fraction of examples whose prediction equals the target; with several labels, all must be equal."""
-    t, p = same_shape(targets, predictions)
-    if t.size == 0:
-        raise DataError("accuracy: no data")
-    if p.dtype.kind == "f" and not np.array_equal(p, np.round(p)):
-        raise DataError(
-            f"accuracy: predictions hold {p[p != np.round(p)].flat[0]:g}; expected classes: decide first (p >= 0.5)"
-        )
+    t, p = same_classes(targets, predictions)
     right = t == p
     return float(np.mean(right if right.ndim == 1 else right.all(tuple(range(1, right.ndim)))))
 

@@ -116,7 +116,7 @@ def test_log_loss_of_the_course():
     assert round(nn.BCELoss()(torch.tensor([1.0, 0.0]), torch.tensor([0.9, 0.2])).item(), 4) == 15.0
 
 
-@pytest.mark.parametrize("metric", [*CLASSIFIED[1:], metrics.confusion_matrix, *SCORED], ids=name)
+@pytest.mark.parametrize("metric", [*CLASSIFIED, metrics.confusion_matrix, *SCORED], ids=name)
 def test_swapped_arguments(metric):
     with pytest.raises(DataError, match=r"targets hold 0\.25 \(at 1\); expected classes.*swapped"):
         metric(torch.tensor([0.0, 0.25, 1.0]), [0, 1, 1])
@@ -244,7 +244,7 @@ def test_numbers(shape):
     assert metrics.r2(t, t) == 1
 
 
-@pytest.mark.parametrize("metric", [*CLASSIFIED[1:], metrics.confusion_matrix, *SCORED, *MEASURED], ids=name)
+@pytest.mark.parametrize("metric", [*CLASSIFIED, metrics.confusion_matrix, *SCORED, *MEASURED], ids=name)
 def test_nan_and_nothing(metric):
     nan = [0.0, float("nan"), 1.0]
     with pytest.raises(DataError, match=r"targets hold nan \(at 1\); expected finite numbers"):
@@ -264,14 +264,75 @@ def test_different_shapes(metric):
         metric([0, 1], [[0], [1], [1]])
 
 
-def test_predictions_that_are_probabilities():
+@pytest.mark.parametrize("metric", [*CLASSIFIED, metrics.confusion_matrix], ids=name)
+def test_predictions_that_are_probabilities(metric):
     with pytest.raises(DataError, match=r"predictions hold 0\.9 \(at 0\); expected classes.*probabilities >= 0\.5"):
-        metrics.precision([1, 0], [0.9, 0.2])
+        metric([1, 0], [0.9, 0.2])
 
 
-def test_strings_against_numbers():
+@pytest.mark.parametrize("metric", [*CLASSIFIED, metrics.confusion_matrix], ids=name)
+def test_strings_against_numbers(metric):
+    """`accuracy` took them for wrong predictions."""
     with pytest.raises(DataError, match="targets are strings and predictions numbers"):
-        metrics.recall(["a", "b"], [0, 1])
+        metric(["a", "b"], [0, 1])
+    with pytest.raises(DataError, match="targets are numbers and predictions strings"):
+        metric(torch.tensor([0, 1]), np.array(["0", "1"]))
+
+
+@pytest.mark.parametrize("metric", [*CLASSIFIED, metrics.confusion_matrix], ids=name)
+def test_missing_labels(metric):
+    pandas = pytest.importorskip("pandas")
+    for missing in (None, pandas.NA):
+        with pytest.raises(DataError, match=r"targets of shape \(3,\) have dtype object; expected numbers.*at 1"):
+            metric(pandas.Series([1, missing, 0], dtype=object), [1, 0, 1])
+    with pytest.raises(DataError, match=r"predictions hold nan \(at 2\)"):
+        metric([1, 0, 1], np.array([1, 0, np.nan], dtype=object))
+    with pytest.raises(DataError, match="masked values, the first at 1"):
+        metric(np.ma.masked_array([1, -9999, 0], mask=[0, 1, 0]), [1, 0, 1])
+
+
+BIG = {
+    "int64": np.array([2**53, 2**53 + 1]),
+    "negative": np.array([-(2**63), -(2**63) + 1]),
+    "uint64": np.array([2**63, 2**63 + 1], dtype=np.uint64),
+    "uint64, small and large": np.array([1, 2**64 - 1], dtype=np.uint64),
+    "list": [2**63, -1],
+    "list of huge": [10**400, 10**400 + 1],
+    "tensor": torch.tensor([2**62, 2**62 + 1]),
+    "objects": np.array([2**70, 2**70 + 1], dtype=object),
+    "scalars": [np.uint64(2**64 - 1), np.int64(-3)],
+}
+
+
+@pytest.mark.parametrize("both", BIG.values(), ids=BIG.keys())
+def test_large_integers_are_not_rounded(both):
+    """Classes went through float64, which takes 2^53 and 2^53 + 1 for one."""
+
+    def chosen(indices):
+        picked = [both[int(i)] for i in indices]
+        return (
+            torch.stack(picked)
+            if isinstance(both, torch.Tensor)
+            else np.array(picked)
+            if hasattr(both, "dtype")
+            else picked
+        )
+
+    first_is_larger = int(both[0]) > int(both[1])
+    t, p = (1 - T, 1 - P) if first_is_larger else (T, P)
+    for metric, value in RATES.items():
+        assert metric(chosen(t), chosen(p)) == pytest.approx(value), metric
+    assert metrics.confusion_matrix(chosen(t), chosen(p)).tolist() == [[7, 2], [1, 10]]
+    assert metrics.accuracy(chosen(T), chosen(1 - T)) == metrics.f1(chosen(T), chosen(1 - T)) == 0
+
+
+def test_integers_of_two_dtypes():
+    large, small = np.array([2**53 + 1, 5], dtype=np.uint64), np.array([2**53, 5], dtype=np.int64)
+    assert metrics.accuracy(large, small) == metrics.accuracy(small, large) == 0.5
+    assert metrics.confusion_matrix(large, small).shape == (3, 3)
+    top = np.array([2**64 - 1, 0], dtype=np.uint64)
+    assert metrics.accuracy(top, np.array([-1, 0])) == 0.5
+    assert metrics.accuracy(top, top.tolist()) == metrics.f1(top, torch.tensor(top)) == 1
 
 
 def test_as_the_metric_of_a_model(breast_cancer):

@@ -8,18 +8,27 @@ Raises MatchError for shapes that do not belong together, and DataError for data
 
 from __future__ import annotations
 
-from numbers import Real
+import math
+from collections.abc import Callable
+from decimal import Decimal
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
 from lincoln._util import userdata
+from lincoln._util.text import short
 from lincoln.errors import DataError, DimensionError, MatchError
+
+_SWAPPED = "were the arguments swapped?"
+_UNDECIDED = "decide first, for instance by probabilities >= 0.5"
 
 
 def as_array(values: Any, name: str = "values") -> np.ndarray:
     """Return the values as an array on the CPU, (n, 1) as (n,)."""
     array = userdata.as_array(name, values)
+    if isinstance(values, list | tuple) and array.dtype.kind == "f":
+        array = _exact_list(values, array)
     return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
 
 
@@ -51,21 +60,48 @@ def same_numbers(targets: Any, predictions: Any) -> tuple[np.ndarray, np.ndarray
     return t.reshape(len(t), -1), p.reshape(len(p), -1)
 
 
-def class_labels(name: str, array: np.ndarray, hint: str) -> np.ndarray:
-    """Return classes as int64 or str, (n,), or several labels per example as int64 0 and 1, (n, n_labels).
+def class_values(name: str, array: np.ndarray, hint: str) -> np.ndarray:
+    """Return classes as str or int64, or as Python's integers where one is beyond int64; none is rounded.
 
     Raises DataError, which ends in `hint`, if the array holds anything else.
     """
-    if array.dtype.kind == "O" and all(isinstance(label, str) for label in array.ravel()):
+    if array.dtype.kind == "T" or (array.dtype.kind == "O" and all(isinstance(label, str) for label in array.ravel())):
         array = array.astype(str)
-    if array.dtype.kind == "U" and array.ndim == 1 and array.size:
+    if array.size == 0 or array.ndim == 0:
+        raise DataError(f"{name}: no data (shape {array.shape})")
+    if array.dtype.kind == "U":
         return array
-    array = finite_numbers(name, array)
-    _refuse(name, array, array != np.round(array), f"expected classes, whole numbers or strings: {hint}")
-    if array.ndim > 1:
-        wrong = (array != 0) & (array != 1)
-        _refuse(name, array, wrong, f"expected 0 and 1 for several labels per example, shape {array.shape}")
-    return array.astype(np.int64)
+    if array.dtype.kind == "O":
+        array = _numbers_in(name, array)
+    elif array.dtype.kind not in "biuf":
+        raise DataError(f"{name} of shape {array.shape} have dtype {array.dtype}; expected numbers")
+    if array.dtype.kind not in "biu":
+        _refuse(name, array, ~_each(array, _finite), "expected finite numbers")
+        whole = _each(array, lambda value: value == int(value))
+        _refuse(name, array, ~whole, f"expected classes, whole numbers or strings: {hint}")
+    return _integers(array)
+
+
+def class_labels(name: str, array: np.ndarray, hint: str) -> np.ndarray:
+    """Return classes as `class_values` does, (n,), or several labels per example as int64 0 and 1, (n, n_labels).
+
+    Raises DataError, which ends in `hint`, if the array holds anything else.
+    """
+    labels = class_values(name, array, hint)
+    if labels.ndim == 1:
+        return labels
+    if labels.dtype.kind == "U":
+        raise DataError(f"{name} of shape {labels.shape} have dtype {labels.dtype}; expected numbers")
+    wrong = (labels != 0) & (labels != 1)
+    _refuse(name, labels, wrong, f"expected 0 and 1 for several labels per example, shape {labels.shape}")
+    return labels
+
+
+def refuse_mixed(t: np.ndarray, p: np.ndarray) -> None:
+    """Raise DataError if one of two arrays of classes holds strings and the other numbers."""
+    kinds = ["strings" if labels.dtype.kind == "U" else "numbers" for labels in (t, p)]
+    if kinds[0] != kinds[1]:
+        raise DataError(f"targets are {kinds[0]} and predictions {kinds[1]}; expected the same")
 
 
 def classes_in(labels: np.ndarray) -> np.ndarray:
@@ -74,17 +110,22 @@ def classes_in(labels: np.ndarray) -> np.ndarray:
     return np.arange(2) if classes.dtype.kind != "U" and np.isin(classes, (0, 1)).all() else classes
 
 
+def same_classes(targets: Any, predictions: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return both as `class_values`, of any shape that they share. Raises DataError for strings against numbers."""
+    t, p = same_shape(targets, predictions)
+    t, p = class_values("targets", t, _SWAPPED), class_values("predictions", p, _UNDECIDED)
+    refuse_mixed(t, p)
+    return t, p
+
+
 def class_indices(targets: Any, predictions: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return targets and predictions, both (n,), as indices into the sorted classes, and those classes.
 
     Several labels per example, (n, n_labels), are returned unchanged, with the numbers of the labels as classes.
     """
     t, p = same_shape(targets, predictions)
-    t = class_labels("targets", t, "were the arguments swapped?")
-    p = class_labels("predictions", p, "decide first, for instance by probabilities >= 0.5")
-    if t.dtype.kind != p.dtype.kind:
-        kinds = ["strings" if labels.dtype.kind == "U" else "numbers" for labels in (t, p)]
-        raise DataError(f"targets are {kinds[0]} and predictions {kinds[1]}; expected the same")
+    t, p = class_labels("targets", t, _SWAPPED), class_labels("predictions", p, _UNDECIDED)
+    refuse_mixed(t, p)
     if t.ndim > 1:
         return t, p, np.arange(t.shape[1])
     classes = classes_in(np.concatenate([t, p]))
@@ -97,7 +138,7 @@ def class_probabilities(targets: Any, probabilities: Any, scores: bool = False) 
     The shapes are (n,) and (n,) for two classes, (n,) and (n, classes) for more, and twice (n, n_labels) for several labels
     per example. With `scores`, any numbers such as log-odds are accepted, except in (n, classes).
     """
-    t = class_labels("targets", as_array(targets, "targets"), "were the arguments swapped?")
+    t = class_labels("targets", as_array(targets, "targets"), _SWAPPED)
     p = finite_numbers("probabilities", as_array(probabilities, "probabilities"))
     if p.shape != t.shape and (t.ndim > 1 or p.ndim != 2 or len(t) != len(p)):
         raise MatchError(
@@ -137,15 +178,60 @@ def _column_indices(t: np.ndarray, classes: int) -> np.ndarray:
     if t.dtype.kind != "U":
         expected = f"expected 0 to {classes - 1}, for probabilities of {classes} classes"
         _refuse("targets", t, (t < 0) | (t >= classes), expected)
-        return t
+        return t.astype(np.int64)
     found = np.unique(t)
     if len(found) != classes:
         raise DataError(f"targets hold {len(found)} classes, probabilities are of {classes}: number the classes from 0")
     return np.searchsorted(found, t)
 
 
+def _exact_list(values: Any, array: np.ndarray) -> np.ndarray:
+    """Return a list of integers that numpy has read as floats, since one is beyond int64, as the integers it holds."""
+    if array.size and float(np.abs(array).max()) >= 2.0**53:
+        exact = np.array(values, dtype=object)
+        if exact.shape == array.shape and all(isinstance(value, Integral) for value in exact.ravel()):
+            return exact
+    return array
+
+
+def _numbers_in(name: str, array: np.ndarray) -> np.ndarray:
+    """Return an array of objects if all are numbers. Raises DataError with the first that is none."""
+    for place, value in np.ndenumerate(array):
+        if not isinstance(value, Real | Decimal | np.bool_):
+            raise DataError(
+                f"{name} of shape {array.shape} have dtype object; expected numbers, or strings alone; "
+                f"found {short(value)} at {place[0] if len(place) == 1 else place}"
+            )
+    return array
+
+
+def _finite(value: Any) -> bool:
+    return isinstance(value, Integral) or math.isfinite(value)  # an integer may be beyond any float
+
+
+def _each(array: np.ndarray, holds: Callable[[Any], bool]) -> np.ndarray:
+    """Return where a property of numbers holds; floats are asked all at once."""
+    if array.dtype.kind == "f":
+        each: np.ndarray = np.isfinite(array) if holds is _finite else array == np.round(array)
+        return each
+    return np.array([holds(value) for value in array.ravel()], dtype=bool).reshape(array.shape)
+
+
+def _integers(array: np.ndarray) -> np.ndarray:
+    """Return whole numbers as int64, or as Python's integers where one is beyond int64."""
+    if array.dtype.kind in "bi" or (array.dtype.kind in "uf" and float(np.abs(array).max()) < 2.0**63):
+        return array.astype(np.int64)
+    integers = [int(value) for value in array.ravel()]
+    exact = np.array(integers, dtype=object)
+    if all(-(2**63) <= value < 2**63 for value in integers):
+        exact = exact.astype(np.int64)
+    return exact.reshape(array.shape)
+
+
 def _refuse(name: str, array: np.ndarray, wrong: np.ndarray, expected: str) -> None:
     """Raise DataError with the first value, and its place, for which `wrong` is True."""
     if wrong.any():
         place = tuple(int(index) for index in np.argwhere(wrong)[0])
-        raise DataError(f"{name} hold {array[place]:g} (at {place[0] if len(place) == 1 else place}); {expected}")
+        value = array[place]
+        found = f"{value:g}" if isinstance(value, float | np.floating) else str(value)
+        raise DataError(f"{name} hold {found} (at {place[0] if len(place) == 1 else place}); {expected}")
