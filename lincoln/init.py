@@ -12,6 +12,8 @@ from typing import Protocol
 
 from torch import Tensor
 
+from lincoln._util.settings import FINITE_NON_NEGATIVE, within
+
 
 class Initializer(Protocol):
     """A function that fills a tensor in place."""
@@ -28,6 +30,9 @@ class normal:
 
     std: float = 0.01
 
+    def __post_init__(self) -> None:
+        within(self, std=FINITE_NON_NEGATIVE)
+
     def __call__(self, weights: Tensor) -> Tensor:
         return weights.normal_(0.0, self.std)
 
@@ -37,6 +42,9 @@ class uniform:
     """W ~ U(-bound, bound)."""
 
     bound: float = 0.1
+
+    def __post_init__(self) -> None:
+        within(self, bound=FINITE_NON_NEGATIVE)
 
     def __call__(self, weights: Tensor) -> Tensor:
         return weights.uniform_(-self.bound, self.bound)

@@ -19,6 +19,14 @@ def rendered(thing: Any, width: int = 110) -> str:
     return "\n".join(line.rstrip() for line in console.file.getvalue().rstrip().splitlines())
 
 
+def shown(value: object, most: int = 80) -> str:
+    """Return the `repr` of a value for an error message, cut off after `most` characters; its class, if it has none."""
+    try:
+        return f"{value!r:.{most}}"
+    except Exception:  # an integer of thousands of digits, or a class with a `__repr__` that fails
+        return f"<{type(value).__name__}>"
+
+
 def bytes_text(count: int) -> str:
     """Return a number of bytes in words: 512 B, 5.0 KiB, 2.3 MiB."""
     if count < 1024:

@@ -71,6 +71,9 @@ class Checkpoints(Callback):
         self._own = {own.name for own in checkpoint.candidates(self.folder)} if inside else set()
         return found
 
+    def train_begin(self, trainer: RunState) -> None:
+        resume.refuse_unwritable(trainer, self.parts)
+
     def epoch_begin(self, trainer: RunState) -> None:
         trainer.epoch_random = random_state_of(trainer.train_batches)
 

@@ -29,10 +29,11 @@ class ParameterRecorder(Callback):
             self.record.setdefault(path, []).append((weight, gradient))
 
     def state_dict(self) -> dict[str, Any]:
-        return {"record": self.record}
+        return {"record": {path: torch.tensor(norms, dtype=torch.float64) for path, norms in self.record.items()}}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.record = {path: [tuple(norms) for norms in rows] for path, rows in state["record"].items()}
+        rows = {path: torch.as_tensor(norms, dtype=torch.float64).tolist() for path, norms in state["record"].items()}
+        self.record = {path: [(weight, gradient) for weight, gradient in pairs] for path, pairs in rows.items()}
 
 
 @recordable
@@ -63,8 +64,10 @@ class WeightRecorder(Callback):
             self.path.append(trainer.model.flatten()[0].clone())
 
     def state_dict(self) -> dict[str, Any]:
-        dtype = str(self.path[0].dtype).removeprefix("torch.") if self.path else "float32"
-        return {"path": [vector.tolist() for vector in self.path], "dtype": dtype}
+        return {"path": torch.stack([vector.cpu() for vector in self.path]) if self.path else None}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.path = [torch.tensor(vector, dtype=getattr(torch, state["dtype"])) for vector in state["path"]]
+        path = state["path"]
+        if isinstance(path, list):  # of a file in which the numbers were words
+            path = torch.tensor(path, dtype={"float32": torch.float32, "float64": torch.float64}[state["dtype"]])
+        self.path = [] if path is None else [vector.clone() for vector in path]

@@ -4,7 +4,7 @@ from lincoln.checkpoint.architecture import rebuild
 from lincoln.checkpoint.file import read, write
 from lincoln.checkpoint.folder import best_path, candidates, prune, set_aside, step_path
 from lincoln.checkpoint.lock import FolderLock
-from lincoln.checkpoint.network import check, describe, fill, grouped, load, save
+from lincoln.checkpoint.network import check, describe, fill, flat, grouped, load, portrait, save
 
 __all__ = [
     "FolderLock",
@@ -13,8 +13,10 @@ __all__ = [
     "check",
     "describe",
     "fill",
+    "flat",
     "grouped",
     "load",
+    "portrait",
     "prune",
     "read",
     "rebuild",

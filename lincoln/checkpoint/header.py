@@ -85,7 +85,8 @@ def content_of(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> by
     header: dict[str, Any] = {"__metadata__": dict(metadata)}
     place = 0
     for name, tensor in ordered:
-        name.encode()  # a lone surrogate is no text: UnicodeEncodeError, a ValueError
+        if not _is_text(name):
+            raise ValueError(f"the name {name!r:.80} is no text")
         if tensor.dtype not in _NAMES or tensor.layout != torch.strided or tensor.is_meta:
             raise TypeError(f"{name!r:.80} is {tensor.dtype} {tensor.layout} on {tensor.device}")
         end = place + tensor.numel() * tensor.dtype.itemsize
@@ -99,6 +100,15 @@ def content_of(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> by
     for _, tensor in ordered:
         content += tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data
     return content
+
+
+def _is_text(name: str) -> bool:
+    """Return False for a lone surrogate, which has no bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -65,7 +65,7 @@ class Step:
         if self.clip_norm is not None:
             clip(self.loss.network.flatten()[1], self.clip_norm)
         if self.schedule is not None:
-            self.optimizer.lr = self.base_lr * self.schedule(count)
+            self.optimizer.lr = float(self.base_lr * self.schedule(count))
         self.optimizer.step()
 
     def close(self) -> None:

@@ -31,11 +31,10 @@ class Dense(Sequential):
         bias: bool = True,
         init: Initializer | None = None,
     ) -> None:
-        self.size = size
-        self.activation = activation
-        self.bias = bias
-        self.init = init
-        super().__init__(linear=Linear(size, bias, init), activation=_activation(activation))
+        linear = Linear(size, bias, init)
+        self.size, self.bias, self.init = linear.size, linear.bias, linear.init  # plain Python values by now
+        self.activation = str(activation) if isinstance(activation, str) else activation
+        super().__init__(linear=linear, activation=_activation(activation))
 
     def settings(self) -> dict[str, Any]:
         """Return the constructor's arguments by name."""

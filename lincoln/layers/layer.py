@@ -73,6 +73,13 @@ class Layer(Parameters["Layer"]):
         """Return the initial parameters by name, made once, from the first input; empty for a layer that does not learn."""
         return {}
 
+    def parameter_shapes(self) -> Mapping[str, tuple[int | None, ...]] | None:
+        """Return the shapes of the parameters that `build` makes, with None for a size that the input decides.
+
+        None if only `build` can say. Files of strangers are held to it.
+        """
+        return None if self.learns else {}
+
     def check(self, input: Tensor) -> None:
         """Raise a LincolnError that says what is wrong with `input`, if anything is."""
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from lincoln import init as initializers
 from lincoln import ops
 from lincoln._util.marks import recordable
-from lincoln._util.settings import AT_LEAST_ONE, Rule, optional, within
+from lincoln._util.settings import AT_LEAST_ONE, FLAG, Rule, optional, within
 from lincoln.errors import ArgumentError, DimensionError, MatchError
 from lincoln.layers.layer import Layer
 
@@ -39,7 +39,7 @@ class Linear(Layer):
         self.size = size
         self.bias = bias
         self.init = init
-        within(self, size=AT_LEAST_ONE, init=_INIT)
+        within(self, size=AT_LEAST_ONE, bias=FLAG, init=_INIT)
 
     def build(self, input: Tensor) -> dict[str, Tensor]:
         W = input.new_full((input.shape[-1], self.size), torch.nan)
@@ -49,6 +49,9 @@ class Linear(Layer):
                 f"{self.label}: init={self.init!r} left NaN in W: it must fill the tensor it is given, in place"
             )
         return {"W": W, "B": input.new_zeros(1, self.size)} if self.bias else {"W": W}
+
+    def parameter_shapes(self) -> dict[str, tuple[int | None, ...]]:
+        return {"W": (None, self.size)} | ({"B": (1, self.size)} if self.bias else {})
 
     def _forward(self, x: Tensor) -> Tensor:
         self.saved = x

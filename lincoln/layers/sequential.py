@@ -70,7 +70,7 @@ class Sequential(Layer):
 
     def settings(self) -> dict[str, Layer]:
         """Return the layers by name."""
-        return dict(self.children())
+        return dict(zip(self.names, self.layers, strict=True))
 
     def _is_plain(self) -> bool:
         """Return True if it does what its layers do and no more; a subclass may have a `_backward` of its own."""

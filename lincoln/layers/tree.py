@@ -32,8 +32,16 @@ class Tree(Generic[L]):
     def named_layers(self, path: str = "") -> Iterator[tuple[str, L]]:
         """Yield this layer and all below it, outermost first, with their paths."""
         yield path, cast(L, self)
-        for name, child in self.children():
-            yield from child.named_layers(f"{path}.{name}" if path else name)
+        above = [(path, self.children())]  # no recursion: a deep network costs no more a layer than a flat one
+        while above:
+            path, children = above[-1]
+            for name, child in children:
+                inner = f"{path}.{name}" if path else name
+                yield inner, child
+                above.append((inner, child.children()))
+                break
+            else:
+                above.pop()
 
     def leaves(self) -> Iterator[L]:
         """Yield the layers that compute, in the order they run: this one, or those in a plain `Sequential`."""

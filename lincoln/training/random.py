@@ -74,6 +74,27 @@ def set_random_state(state: Mapping[str, Tensor]) -> None:
     random.setstate((3, tuple(state["python"].tolist()), gauss[0] if gauss else None))
 
 
+def check_random_state(state: Mapping[str, Tensor]) -> None:
+    """Raise KeyError, TypeError, ValueError or RuntimeError unless generators can continue from `state`."""
+    Generator().set_state(state["torch"])
+    *keys, position, has_gauss = state["numpy"].tolist()
+    if len(keys) != 624:
+        raise ValueError(f"numpy's generator has {len(keys)} numbers; expected 624")
+    numpys = ("MT19937", np.array(keys, dtype=np.uint32), position, has_gauss, state["numpy.gauss"].item())
+    np.random.RandomState(0).set_state(numpys)
+    random.Random().setstate((3, tuple(state["python"].tolist()), None))
+    for name, value in state.items():
+        kind, _, index = name.partition(":")
+        if kind == "loader" and index in ("0", "1"):
+            Generator().set_state(value)
+        elif kind == "cuda" and int(index) < torch.cuda.device_count():
+            Generator(f"cuda:{int(index)}").set_state(value)
+        elif kind in ("numpy.gauss", "python.gauss") and not (value.dtype == torch.float64 and value.numel() < 2):
+            raise ValueError(f"{name} is no number")
+        elif kind not in ("torch", "numpy", "numpy.gauss", "python", "python.gauss", "loader", "cuda", "mps"):
+            raise ValueError(f"{name:.80} is no generator")
+
+
 def random_state_of(batches: Iterable[Any]) -> dict[str, Tensor]:
     """Return `random_state`, and the states of a loader's own generators."""
     return random_state() | {f"loader:{index}": own.get_state() for index, own in enumerate(_own_generators(batches))}

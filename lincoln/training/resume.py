@@ -14,10 +14,17 @@ from lincoln.data import Batch
 from lincoln.errors import CheckpointError, MatchError
 from lincoln.training.best import Best
 from lincoln.training.config import TrainerConfig
-from lincoln.training.history import TrainerRunResult
 from lincoln.training.random import random_state_of, set_random_state_of
+from lincoln.training.saved import (
+    Saved,
+    best_weights,
+    packed_history,
+    plain_numbers,
+    read_saved,
+    refuse_other_dtypes,
+    remembered,
+)
 from lincoln.training.state import POSITION, RunState
-from lincoln.training.weights import Weights
 
 State = dict[str, Any]
 _FIXED = ("train_minibatch_size", "accumulate", "shuffle_minibatches")  # in the middle of an epoch
@@ -38,64 +45,80 @@ class Parts(NamedTuple):
 
 
 def capture(run: RunState, parts: Parts) -> tuple[dict[str, Tensor], State]:
-    """Return a run as it stands between two steps: tensors by `group/name`, and the rest as plain data."""
+    """Return a run as it stands between two steps: tensors by `group/name`, and the rest as plain data.
+
+    Raises CheckpointError for what has no form in a file: an argument of a layer, or what a callback remembers.
+    """
     optimizer = run.optimizer.state_dict()
-    groups = {
-        "network": run.model.state_dict(),
+    groups, network = checkpoint.portrait(run.model)
+    callbacks, of_callbacks = remembered(parts.callbacks)
+    history, of_history = packed_history(run)
+    groups |= {
         "optimizer": {name: optimizer.pop(name) for name in run.optimizer.memory if name in optimizer},
         "random": random_state_of(run.train_batches),
         "epoch_random": run.epoch_random if run.in_epoch else {},
         "best": {} if parts.best.weights is None else parts.best.weights.tensors(),
+        "callbacks": of_callbacks,
+        "history": of_history,
     }
     schedule = run.schedule
     state = {
-        "network": checkpoint.describe(run.model),
-        "optimizer": optimizer | {"class": type(run.optimizer).__name__},
+        "encoding": 2,
+        "network": network,
+        "optimizer": {"steps": optimizer["steps"], "lr": float(optimizer["lr"]), "class": type(run.optimizer).__name__},
         "position": {name: getattr(run, name) for name in POSITION},
         "tally": run.tally.state(),
         "settings": _settings(run.config),
         "best": parts.best.state_dict(),
-        "schedule": None if schedule is None else schedule.state_dict(),
-        "history": run.history.to_dict() | {"seconds": run.seconds},
-        "callbacks": [[type(callback).__name__, callback.state_dict()] for callback in parts.callbacks],
+        "schedule": None if schedule is None else plain_numbers(schedule.state_dict()),
+        "history": history,
+        "callbacks": callbacks,
     }
-    return {f"{group}/{name}": tensor for group, part in groups.items() for name, tensor in part.items()}, state
+    return checkpoint.flat(groups), state
+
+
+def refuse_unwritable(run: RunState, parts: Parts) -> None:
+    """Raise CheckpointError for what a checkpoint of the run could not hold, before the run begins."""
+    checkpoint.describe(run.model)
+    remembered(parts.callbacks)
 
 
 def restore(run: RunState, parts: Parts, tensors: dict[str, Tensor], state: State) -> None:
-    """Put a captured run into a run that was made as that one was. Raises MatchError, with nothing changed, for another."""
+    """Put a captured run into a run that was made as that one was.
+
+    Raises MatchError for the run of another network, optimizer, schedule or callbacks, and CheckpointError for anything
+    that `capture` does not write; then nothing is changed.
+    """
     if "position" not in state:
         raise CheckpointError("this file holds a network without the training run: load it with lincoln.load(path)")
     groups = checkpoint.grouped(tensors)
-    _refuse_other_makes(run, parts, state)
     try:
-        size = checkpoint.check(run.model, groups["network"], state["network"])
-        optimizer = {name: state["optimizer"][name] for name in ("steps", "lr")} | groups.get("optimizer", {})
+        _refuse_other_makes(run, parts, state)
+        size = checkpoint.check(run.model, groups, state["network"])
+        saved = read_saved(state, groups)
+        optimizer = saved.optimizer | groups.get("optimizer", {})
         run.optimizer.check_state(optimizer, size)
-        weights = _best_weights(groups.get("best", {}), size)
-        history = TrainerRunResult.from_dict(state["history"])
+        refuse_other_dtypes(groups, state["network"])
+        weights = best_weights(groups, state["network"], size)
         schedule = copy.deepcopy(run.schedule)
         if schedule is not None:
             schedule.load_state_dict(state["schedule"] or {})
-        _rehearse(parts, state)
-        position = {name: state["position"][name] for name in POSITION}
-        if "torch" not in groups.get("random", {}):
-            raise KeyError("random/torch")
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, MatchError):
-            raise
-        raise CheckpointError(f"the checkpoint lacks what a run needs ({type(error).__name__}: {error})") from error
+        _rehearse(parts, state, saved)
+    except MatchError:
+        raise
+    except Exception as error:  # whatever a stranger's file comes to
+        raise CheckpointError(f"the checkpoint lacks what a run needs ({type(error).__name__}: {error!s:.300})") from error
 
     checkpoint.fill(run.model, groups["network"], state["network"])
     run.optimizer.load_state_dict(optimizer)
-    for name, value in position.items():
+    for name, value in saved.position.items():
         setattr(run, name, value)
-    run.tally.restore(state["tally"])
-    run.history, run.step.schedule = history, schedule
+    run.tally.restore(saved.tally)
+    run.history, run.step.schedule = saved.history, schedule
     run.step.forget()
     parts.best.load_state_dict(state["best"], weights)
-    for callback, (_, saved) in zip(parts.callbacks, state["callbacks"], strict=True):
-        callback.load_state_dict(saved)
+    for callback, (_, remembers) in zip(parts.callbacks, saved.callbacks, strict=True):
+        callback.load_state_dict(remembers)
     run.resumed, run.epoch_random = groups["random"], groups.get("epoch_random", {})
 
 
@@ -111,19 +134,11 @@ def remaining_batches(run: RunState) -> Iterator[Batch]:
     return remaining
 
 
-def _best_weights(tensors: dict[str, Tensor], size: int) -> Weights | None:
-    weights = Weights.from_tensors(tensors)
-    if weights is not None and weights.values.shape != (size,):
-        raise MatchError(f"best/weights has shape {tuple(weights.values.shape)}, expected ({size},)")
-    return weights
-
-
-def _rehearse(parts: Parts, state: State) -> None:
+def _rehearse(parts: Parts, state: State, saved: Saved) -> None:
     """Load each state into a copy first, so that one that does not fit changes nothing."""
-    _, _, _ = state["tally"]
     Best().load_state_dict(state["best"], None)
-    for callback, (_, saved) in zip(parts.callbacks, state["callbacks"], strict=True):
-        copy.deepcopy(callback).load_state_dict(saved)
+    for callback, (_, remembers) in zip(parts.callbacks, saved.callbacks, strict=True):
+        copy.deepcopy(callback).load_state_dict(copy.deepcopy(remembers))
 
 
 def _settings(config: TrainerConfig) -> State:

@@ -61,7 +61,7 @@ class RunState(ABC):
 
     def stop(self, why: str) -> None:
         """End the run after the current step. The part of the epoch that is done counts as an epoch."""
-        self.stopped = why
+        self.stopped = str(why) or "stopped"
 
     @abstractmethod
     def check_finite(self, loss: float) -> None:
@@ -89,7 +89,7 @@ class RunState(ABC):
 
     @base_lr.setter
     def base_lr(self, lr: float) -> None:
-        self.step.base_lr = lr
+        self.step.base_lr = float(lr)
 
     @property
     def seconds(self) -> float:
