@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,13 +14,14 @@ from lincoln._util.text import rendered
 if TYPE_CHECKING:
     from rich.table import Table
 
-UNWRITTEN = "no element was written"
-ADDED = "it was added to (+=) what stood there: gradients are overwritten, so use = or out="
-
 
 @dataclass(frozen=True)
 class Comparison:
-    """One hand-written gradient against autograd's. `error` is the largest relative error, at element `worst`."""
+    """One hand-written gradient against autograd's. `error` is the largest relative error, at element `worst`.
+
+    `hint` says what the mistake may be, in words. `at` says at which parameters and input the gradient is wrong; it is
+    empty where it is wrong at all that were tried.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -29,11 +31,15 @@ class Comparison:
     got: float
     expected: float
     hint: str = ""
+    at: str = ""
 
     def __str__(self) -> str:
         place = f"{self.name}{list(self.worst)}" if self.worst else self.name
+        where = f" {self.at}" if self.at else ""
         hint = f"; {self.hint}" if self.hint else ""
-        return f"{place}: got {self.got:.6g}, expected {self.expected:.6g} (relative error {self.error:.1e}){hint}"
+        if math.isnan(self.got) and math.isnan(self.expected):  # nothing to compare: another shape, or no numbers
+            return f"{place}:{where} {self.hint}"
+        return f"{place}: got {self.got:.6g}, expected {self.expected:.6g} (relative error {self.error:.1e}){where}{hint}"
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,12 @@ class GradientReport:
     subject: str
     comparisons: list[Comparison]
     culprits: list[tuple[str, Comparison]] = field(default_factory=list)
-    """The label of each layer whose own backward is wrong, checked alone on its input in the network, and the gradient."""
+    """The label of each layer whose own backward is wrong, checked alone on its input in the network, and the gradient.
+
+    A loss stands first, if the gradient that it sends back to the prediction is wrong.
+    """
+    notes: list[str] = field(default_factory=list)
+    """What the check could not see."""
 
     @property
     def passed(self) -> bool:
@@ -71,41 +82,40 @@ class GradientReport:
         return table
 
     def __str__(self) -> str:
-        return "\n".join([rendered(self), *self.failures])
+        return "\n".join([rendered(self), *self.failures, *(f"note: {note}" for note in self.notes)])
 
     __repr__ = __str__
 
 
-def compare(name: str, got: Tensor, expected: Tensor, tolerance: float) -> Comparison:
+def compare(name: str, got: object, expected: Tensor, tolerance: float) -> Comparison:
     """Compare the gradient `got` with `expected`; it passes if its shape is the same and no relative error is larger."""
+    if not isinstance(got, Tensor) or not got.is_floating_point():
+        found = f"a tensor of {got.dtype}" if isinstance(got, Tensor) else f"a {type(got).__name__}"
+        return failed(name, f"it is {found}, expected a tensor of floating point numbers")
     shape = tuple(got.shape)
     if got.shape != expected.shape:
-        hint = f"it has shape {shape}, expected {tuple(expected.shape)}"
-        return Comparison(name, shape, torch.inf, False, (), torch.nan, torch.nan, hint)
+        return failed(name, f"it has shape {shape}, expected {tuple(expected.shape)}", shape)
     if got.numel() == 0:
         return Comparison(name, shape, 0.0, True, (), 0.0, 0.0)
     got, expected = got.detach().double(), expected.detach()
-    error = _relative_error(got, expected)
+    error = relative_error(got, expected)
     worst = tuple(int(index) for index in torch.unravel_index(error.argmax(), error.shape))
-    passed = error[worst].item() <= tolerance
-    hint = "" if passed else _hint(name, got, expected)
-    return Comparison(name, shape, error[worst].item(), passed, worst, got[worst].item(), expected[worst].item(), hint)
+    largest = error[worst].item()
+    return Comparison(name, shape, largest, largest <= tolerance, worst, got[worst].item(), expected[worst].item())
 
 
-def _relative_error(got: Tensor, expected: Tensor) -> Tensor:
-    """|got - expected| / (|expected| + 0.001 max |expected|) of each element; infinity where only `got` is NaN."""
+def failed(name: str, hint: str, shape: tuple[int, ...] = ()) -> Comparison:
+    """Return the comparison of a gradient that has no numbers to compare."""
+    return Comparison(name, shape, torch.inf, False, (), torch.nan, torch.nan, hint)
+
+
+def relative_error(got: Tensor, expected: Tensor) -> Tensor:
+    """|got - expected| / (|expected| + 0.001 max |expected|) of each element; infinite where only one is a number."""
     size = expected.abs()
     scale = size + 1e-3 * size.max()
     error = (got - expected).abs() / torch.where(scale > 0, scale, 1.0)
-    return torch.where(torch.isnan(got) & ~torch.isnan(expected), torch.inf, error)
-
-
-def _hint(name: str, got: Tensor, expected: Tensor) -> str:
-    """Return the likely mistake, if the error has a pattern: never written, off by a factor, or zero."""
-    if torch.isnan(got).all():
-        parameter = name.split(",")[0].rsplit(".", 1)[-1]
-        return f"{UNWRITTEN}: _backward must fill self.grad[{parameter!r}]"
-    ratios = (got / expected)[expected.abs() > 1e-6 * expected.abs().max()]
-    if ratios.numel() > 1 and (ratios - ratios[0]).abs().max() < 1e-6 * ratios[0].abs():
-        return f"every element is {ratios[0].item():.4g} times what it should be"
-    return "" if got.any() else "every element is zero"
+    if torch.isfinite(error.max()):
+        return error
+    scale = size + 1e-3 * torch.where(torch.isfinite(size), size, 0.0).max()
+    error = (got - expected).abs() / torch.where(scale > 0, scale, 1.0)
+    return torch.where(got == expected, 0.0, torch.where(torch.isfinite(error), error, torch.inf))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import torch
@@ -15,6 +16,7 @@ from lincoln.errors import ArgumentError, MatchError, StateError
 from lincoln.layers.explain import explained, is_clear, not_a_tensor
 from lincoln.layers.parameters import Parameters
 
+Hook = Callable[[Tensor], Any]
 Pass = tuple[Size, Size]
 """A forward that awaits its backward: the shapes of its input and output. Its identity tells it from any other forward."""
 
@@ -190,14 +192,32 @@ class Layer(Parameters["Layer"]):
 
     def observe(self, note: Callable[[Layer, Tensor, Tensor], object]) -> None:
         """Call `note(layer, input, output)` after each forward of this layer, for good: observe a copy of a network."""
-        forward = self._forward
 
-        def observed(input: Tensor) -> Tensor:
-            output = forward(input)
+        def observed(run: Hook, input: Tensor) -> Tensor:
+            output: Tensor = run(input)
             note(self, input, output)
             return output
 
-        self._forward = observed  # type: ignore[method-assign]
+        self.intercept(forward=observed)
+
+    def intercept(
+        self, forward: Callable[..., Any] | None = None, backward: Callable[..., Any] | None = None
+    ) -> Callable[[], None]:
+        """Run `forward(run, input)` where this layer would run `run(input)`, its own `_forward`; `backward` likewise.
+
+        Return a function that ends it.
+        """
+        before = {name: vars(self)[name] for name in _FINAL.values() if name in vars(self)}
+        for name, around in (("_forward", forward), ("_backward", backward)):
+            if around is not None:
+                vars(self)[name] = partial(around, getattr(self, name))
+
+        def end() -> None:
+            for name in _FINAL.values():
+                vars(self).pop(name, None)
+            vars(self).update(before)
+
+        return end
 
     def _build(self, input: Tensor) -> None:
         self.name_layers()
