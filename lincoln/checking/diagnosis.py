@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from lincoln.checking.evidence import Evidence, agree
-from lincoln.checking.formulas import FORMULAS
+from lincoln.checking.formulas import FORMULAS, LATE_FORMULAS
 from lincoln.checking.hand import HandRun
 from lincoln.checking.judge import Judgement, input_name, network_of
 from lincoln.checking.paths import path
+from lincoln.checking.places import PLACES
 from lincoln.checking.points import Point
 from lincoln.checking.probes import (
     PROBES,
@@ -22,7 +23,7 @@ from lincoln.checking.probes import (
     hidden_from_autograd,
     not_proportional,
 )
-from lincoln.checking.reasons import ADDED, FIRST, PLACES, UNWRITTEN, anothers, reordered, shape_reason
+from lincoln.checking.reasons import ADDED, FIRST, UNWRITTEN, anothers, reordered, shape_reason
 from lincoln.checking.report import Comparison
 from lincoln.errors import LincolnError
 from lincoln.layers import Layer
@@ -71,11 +72,11 @@ def _reasons(trial: Trial) -> list[Reason]:
         return [*FIRST, *PLACES, anothers]
     inputs = trial.point.inputs
     if inputs[0].numel() + trial.judged.output_grad.numel() > _MOST_ELEMENTS:
-        return [*FIRST, *FORMULAS, *PLACES]
+        return [*FIRST, *FORMULAS, *PLACES, *LATE_FORMULAS]
     probe = Probe(trial.subject, trial.point, trial.judged.output_grad, trial.dtype, trial.seed)
     early = [partial(one, probe=probe) for one in (hidden_from_autograd, drawn_again)]
     late = [partial(one, probe=probe) for one in (*PROBES, not_proportional, path)]
-    return [*early, *FIRST, *FORMULAS, *PLACES, anothers, *late, reordered]
+    return [*early, *FIRST, *FORMULAS, *PLACES, anothers, *late, *LATE_FORMULAS, reordered]
 
 
 def _tried(reason: Reason, evidence: Evidence) -> str:

@@ -10,18 +10,15 @@ import torch
 from torch import Tensor
 
 from lincoln.checking.diagnosis import Trial, diagnosed
+from lincoln.checking.explain import explained
 from lincoln.checking.hand import Between, HandRun, disturb, run_by_hand
 from lincoln.checking.judge import Judgement, by_autograd, duplicate, network_of
 from lincoln.checking.points import Point, other_points
 from lincoln.checking.report import Comparison, compare, failed
+from lincoln.checking.state import Forget, kept_state
 from lincoln.errors import LincolnError
 from lincoln.layers import Layer
 from lincoln.losses import Loss
-
-EVALUATED = (
-    "an evaluation forward between forward and backward changes it: keep what _backward needs in self.saved, not in {where}"
-)
-USED = "it is right on a layer that has not run before: something is kept from an earlier forward, in {where}"
 
 
 @dataclass
@@ -57,7 +54,7 @@ class Examination:
         here = Point(self.inputs, {})
         first = self._trial(here, by_autograd(self.subject, self.inputs, self.seed), used, watch=True)
         if first.run.error is not None and not first.rows:
-            return Findings([*first.run.changes, failed("backward", str(first.run.error))], first.judged.seen)
+            return Findings([*first.run.changes, failed("backward", explained(first.run.error))], first.judged.seen)
         second = self._second(used, first.judged)
         lazy = self._lazy(used, second)
         rows = [self._joined(name, first, second) for name in first.rows]
@@ -89,7 +86,7 @@ class Examination:
             point.move(network)
             try:
                 judged = by_autograd(used, point.inputs, self.seed)
-                if _finite(judged) or not _finite(first):
+                if not _has_nan(judged) or _has_nan(first):
                     return self._trial(point, judged, used, between=disturb(point.inputs))
             except LincolnError:  # the subject refuses these numbers: try the next ones
                 continue
@@ -100,7 +97,7 @@ class Examination:
         """Return the comparison at both points: where it is wrong, with the reason and the point."""
         one, two = first.rows[name], second.rows.get(name)
         if two is None and second.run.error is not None:
-            two = failed(name, str(second.run.error))
+            two = failed(name, explained(second.run.error))
         if one.passed and (two is None or two.passed):
             return one
         if not one.passed:
@@ -119,31 +116,16 @@ class Examination:
         return run_by_hand(subject, trial.point.inputs, trial.judged.output_grad, self.seed, before=before)
 
     def _kept_state(self, second: Trial, name: str) -> str:
-        """Return why a gradient is wrong only at the second point, if a new copy is right there: kept state."""
+        """Return why a gradient is wrong only at the second point, if the layer keeps something from another forward."""
 
-        def passes(between: Between | None) -> bool:
+        def passes(between: Between | None, forget: Forget) -> bool:
             subject = self._copy(self.subject)
             second.point.move(network_of(subject))
+            forget(network_of(subject))
             trial = self._trial(second.point, second.judged, subject, between=between)
             return name in trial.rows and trial.rows[name].passed
 
-        if not passes(None):
-            return ""
-        text = USED if passes(disturb(second.point.inputs)) else EVALUATED
-        return text.format(where=self._kept_attributes(second.point) or "other attributes")
-
-    def _kept_attributes(self, point: Point) -> str:
-        """Return the attributes that an evaluation forward sets, in words."""
-        network = network_of(self._copy(self.subject))
-        before = {layer: dict(vars(layer)) for _, layer in network.named_layers()}
-        disturb(point.inputs)(network)
-        names = {
-            name
-            for layer, old in before.items()
-            for name, value in vars(layer).items()
-            if name not in ("saved", "pending", "training", "built", *layer.buffers) and old.get(name) is not value
-        }
-        return ", ".join(f"self.{name}" for name in sorted(names))
+        return kept_state(passes, network_of(self._copy(self.subject)), second.point.inputs)
 
     def _lazy(self, used: Layer | Loss, second: Trial) -> list[Comparison]:
         """Return the gradients that pass, but fail where dL/dinput is not asked for."""
@@ -153,7 +135,7 @@ class Examination:
             return []
         again = run_by_hand(used, second.point.inputs, second.judged.output_grad, self.seed, input_grad=False)
         if again.error is not None:
-            return [failed("backward, input_grad=False", str(again.error))]
+            return [failed("backward, input_grad=False", explained(again.error))]
         expected = second.judged.gradients
         rows = [
             compare(f"{name}, input_grad=False", again.gradients[name], expected[name], self.tolerance) for name in passed
@@ -199,8 +181,8 @@ def culprits(examination: Examination, findings: Findings) -> Iterator[tuple[str
                 yield layers[path].label, row
 
 
-def _finite(judged: Judgement) -> bool:
-    return all(bool(torch.isfinite(gradient).all()) for gradient in judged.gradients.values())
+def _has_nan(judged: Judgement) -> bool:
+    return any(bool(torch.isnan(gradient).any()) for gradient in judged.gradients.values())
 
 
 def _told_by_shape(rows: dict[str, Comparison]) -> bool:

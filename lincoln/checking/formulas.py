@@ -35,7 +35,8 @@ def summed(e: Evidence) -> str:
             continue
         if own is not None:
             return f"it is summed over {dims_words(found)}, instead of {dims_words(own)}: the wrong axis"
-        return f"it is {words} summed over {dims_words(found)}: a factor is missing"
+        factor = "the factor output_grad" if words == "input" else "a factor"
+        return f"it is {words} summed over {dims_words(found)}: {factor} is missing"
     return ""
 
 
@@ -60,25 +61,44 @@ def _axes(terms: Tensor, like: Tensor, close: float) -> tuple[int, ...] | None:
 
 
 def products(e: Evidence) -> str:
-    """A matrix product of the wrong factors, or an elementwise product in its place."""
-    G, x = e.output_grad, e.input
-    if G is None or x is None or not x.is_floating_point() or min(G.dim(), x.dim()) < 2:
-        return ""
-    rows, grads = x.reshape(-1, x.shape[-1]), G.reshape(-1, G.shape[-1])
-    if len(rows) == len(grads):
-        if e.is_(shaped(rows.mT @ grads, e.got)) or e.is_(shaped(grads.mT @ rows, e.got)):
-            return "it is the matrix product of the input and output_grad, without a factor or transposed"
-        if rows.shape == grads.shape and e.is_(shaped(rows * grads, e.got)):
-            return "it is the elementwise product of the input and output_grad, where a matrix product (a sum) is needed"
+    """An elementwise product in the place of a matrix product, or a matrix that is not transposed."""
+    rows, grads = _matrices(e)
+    if rows is not None and grads is not None and rows.shape == grads.shape and e.is_(shaped(rows * grads, e.got)):
+        return "it is the elementwise product of the input and output_grad, where a matrix product (a sum) is needed"
+    G = e.output_grad
     for name, W in e.parameters.items():
-        if e.is_input and W.dim() == 2:
-            if W.shape[0] == G.shape[-1] and e.is_(G @ W):
-                return f"it is output_grad @ {name}: the transpose of {name} is needed ({name}.mT)"
-            if W.shape[1] == G.shape[-1] and e.is_(G @ W.mT):
-                return f"it is output_grad @ {name}.mT: a factor, or the transpose of {name}, is missing"
-        if e.is_input and _broadcasts(G, W) and e.is_(G * W):
-            return f"it is output_grad * {name}, the elementwise product, where another (a matrix product) is needed"
+        if not e.is_input or G is None or W.dim() != 2:
+            continue
+        if W.shape[0] == G.shape[-1] and e.is_(G @ W):
+            return f"it is output_grad @ {name}: the transpose of {name} is needed ({name}.mT)"
+        if _broadcasts(G, W) and e.is_(G * W) and min(W.shape) > 1:
+            return f"it is output_grad * {name}, the elementwise product, where a matrix product is needed"
     return ""
+
+
+def bare_products(e: Evidence) -> str:
+    """A matrix product of what should have had another factor."""
+    rows, grads = _matrices(e)
+    if (
+        rows is not None
+        and grads is not None
+        and len(rows) == len(grads)
+        and (e.is_(shaped(rows.mT @ grads, e.got)) or e.is_(shaped(grads.mT @ rows, e.got)))
+    ):
+        return "it is the matrix product of the input and output_grad: a factor is missing, or a transpose"
+    for name, W in e.parameters.items():
+        G = e.output_grad
+        if e.is_input and G is not None and W.dim() == 2 and W.shape[1] == G.shape[-1] and e.is_(G @ W.mT):
+            return f"it is output_grad @ {name}.mT: a factor is missing, or a transpose"
+    return ""
+
+
+def _matrices(e: Evidence) -> tuple[Tensor | None, Tensor | None]:
+    """The input and output_grad as matrices, a row for each example and position; None without them."""
+    x, G = e.input, e.output_grad
+    if x is None or G is None or not x.is_floating_point() or min(G.dim(), x.dim()) < 2:
+        return None, None
+    return x.reshape(-1, x.shape[-1]), G.reshape(-1, G.shape[-1])
 
 
 def _broadcasts(a: Tensor, b: Tensor) -> bool:
@@ -99,6 +119,11 @@ def factors(e: Evidence) -> str:
             return f"the factor {words} is one too many"
         if e.is_(e.expected * factor.abs()) or agree(e.got * factor.abs(), e.expected, e.close):
             return f"a factor |{words}| is missing or too many"
+    return ""
+
+
+def own_factors(e: Evidence) -> str:
+    """A factor for each row or column."""
     for d in {e.got.dim() - 1, 0} if e.got.dim() >= 2 else ():
         factor = _along(e.got, e.expected, d)
         if e.got.shape[d] >= 3 and e.is_(e.expected * factor) and factor.std(unbiased=False) > e.close:
@@ -170,4 +195,5 @@ def duplicates(e: Evidence) -> str:
     return ""
 
 
-FORMULAS = (duplicates, output_grad_itself, summed, products, factors, terms)
+FORMULAS = (duplicates, terms, output_grad_itself, summed, products, factors)
+LATE_FORMULAS = (bare_products, own_factors)

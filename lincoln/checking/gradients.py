@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor
 
@@ -10,7 +13,7 @@ from lincoln.checking.examination import Examination, culprits
 from lincoln.checking.judge import copied, duplicate, network_of
 from lincoln.checking.points import EXAMPLES
 from lincoln.checking.report import GradientReport
-from lincoln.errors import ArgumentError
+from lincoln.errors import ArgumentError, LayerError, LincolnError
 from lincoln.layers import Layer
 from lincoln.losses import Loss
 from lincoln.training.random import seeded
@@ -52,22 +55,44 @@ def check_gradients(
     _refuse_misuse(target, inputs, dtype)
     seed = setting("check_gradients", "seed", seed, INTEGER)
     tolerance = setting("check_gradients", "tolerance", _TOLERANCE[dtype] if tolerance is None else tolerance, NON_NEGATIVE)
-    with torch.inference_mode(False), seeded(seed):
+    with torch.inference_mode(False), seeded(seed), _no_word_of_torch(target):
         exact = tuple(copied(tensor, torch.float64) for tensor in inputs)
-        subject = duplicate(target)
-        network = network_of(subject).to(dtype=torch.float64)
-        given = "given"
-        if not all(layer.built for _, layer in network.named_layers()):
-            given = "initial"
-            with torch.no_grad():
-                network.eval()(exact[0])
-        network.train()
+        subject, given = _built(target, exact[0])
         examination = Examination(subject, exact, dtype, tolerance, seed, given)
         findings = examination.run()
         wrong = any(not row.passed for row in findings.rows)
         blamed = list(culprits(examination, findings)) if wrong else []
     notes = [_one_example(findings.varied)] if exact[0].dim() and len(exact[0]) == 1 else []
-    return GradientReport(target.label if isinstance(target, Layer) else repr(target), findings.rows, blamed, notes)
+    return GradientReport(_label(target), findings.rows, blamed, notes)
+
+
+def _built(target: Layer | Loss, x: Tensor) -> tuple[Layer | Loss, str]:
+    """Return a copy in float64, in training mode and built; and a word for its values: "given", or "initial" if new."""
+    subject: Layer | Loss = duplicate(target)
+    network = network_of(subject).to(dtype=torch.float64)
+    given = all(layer.built for _, layer in network.named_layers())
+    if not given:
+        with torch.no_grad():
+            network.eval()(x)
+    network.train()
+    return subject, "given" if given else "initial"
+
+
+@contextmanager
+def _no_word_of_torch(target: Layer | Loss) -> Iterator[None]:
+    """Raise errors of torch's own as LayerErrors; a layer that has not written a method still says so itself."""
+    try:
+        yield
+    except LincolnError:
+        raise
+    except (RuntimeError, TypeError, AttributeError, IndexError, ValueError) as error:
+        if isinstance(error, NotImplementedError) and "must write" in str(error):
+            raise
+        raise LayerError(f"{_label(target)}: the check failed: {str(error).splitlines()[0][:300]}") from error
+
+
+def _label(target: Layer | Loss) -> str:
+    return target.label if isinstance(target, Layer) else repr(target)
 
 
 def _one_example(varied: bool) -> str:
