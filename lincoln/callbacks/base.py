@@ -21,6 +21,9 @@ class Callback:
     saved: bool = True
     """True if the callback is part of a run's checkpoints, and must be there when the run is resumed."""
 
+    growing: tuple[str, ...] = ()
+    """Keys of the state whose lists of tensors, all of one shape, only grow: a checkpoint writes what has been added."""
+
     def train_begin(self, trainer: RunState) -> None: ...
     def epoch_begin(self, trainer: RunState) -> None: ...
     def step_begin(self, trainer: RunState) -> None: ...

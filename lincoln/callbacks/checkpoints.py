@@ -44,6 +44,7 @@ class Checkpoints(Callback):
         self.stopping = stopping
         self.guard = guard
         self._lock = checkpoint.FolderLock(self.folder)
+        self._rows = checkpoint.Rows(self.folder)
         self._own: set[str] = set()  # names of this run's checkpoints
 
     def open(self) -> None:
@@ -89,13 +90,16 @@ class Checkpoints(Callback):
         """Save the run as it stands between two steps. Return the file's path."""
         if not all_finite(run.model):
             self.guard.check(run, math.nan)  # weights that are not finite take no good checkpoint's place
-        tensors, state = resume.capture(run, self.parts)
+        tensors, state, growing = resume.capture(run, self.parts)
+        if growing:
+            state["growing"] = self._rows.add(growing)
         if best:
             checkpoint.write(checkpoint.best_path(self.folder), tensors, state)
         path = checkpoint.step_path(self.folder, run.history.steps)
         self._own.add(path.name)
         written = checkpoint.write(path, tensors, state)
         checkpoint.prune(self.folder, self.keep, path)
+        checkpoint.prune_rows(self.folder, self._rows.name)
         return written
 
     def _refuse_foreign_best(self) -> None:
@@ -122,7 +126,7 @@ def restore_newest(path: Path, restore: Restore) -> Path:
     the folder, or for a checkpoint that cannot be read or is of another version: that may be sound.
     """
     if not path.is_dir():
-        restore(*checkpoint.read(path))
+        restore(*_read_run(path))
         return path
     lock = checkpoint.FolderLock(path)
     try:
@@ -132,11 +136,20 @@ def restore_newest(path: Path, restore: Restore) -> Path:
         lock.release()
 
 
+def _read_run(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the tensors and the state of a checkpoint, and the rows that lie beside it."""
+    tensors, state = checkpoint.read(path)
+    if "growing" in state:
+        rows = checkpoint.read_rows(path.resolve().parent, state["growing"])
+        tensors |= {f"growing/{name}": tensor for name, tensor in rows.items()}
+    return tensors, state
+
+
 def _restore_newest_in(folder: Path, restore: Restore) -> Path:
     damaged: list[Path] = []
     for candidate in checkpoint.candidates(folder):
         try:
-            tensors, state = checkpoint.read(candidate)
+            tensors, state = _read_run(candidate)
         except DamagedFileError as error:
             warnings.warn(f"{error}; going back to the checkpoint before it", stacklevel=5)
             damaged.append(candidate)

@@ -43,6 +43,8 @@ class WeightRecorder(Callback):
     `lincoln.plots.loss_surface(loss, features, targets, recorder.path)` draws it for a network of two parameters.
     """
 
+    growing = ("path",)
+
     def __init__(self, every: str = "epoch") -> None:
         self.every = every
         self.path: list[torch.Tensor] = []
@@ -64,10 +66,9 @@ class WeightRecorder(Callback):
             self.path.append(trainer.model.flatten()[0].clone())
 
     def state_dict(self) -> dict[str, Any]:
-        return {"path": torch.stack([vector.cpu() for vector in self.path]) if self.path else None}
+        return {"path": list(self.path)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        path = state["path"]
-        if isinstance(path, list):  # of a file in which the numbers were words
-            path = torch.tensor(path, dtype={"float32": torch.float32, "float64": torch.float64}[state["dtype"]])
-        self.path = [] if path is None else [vector.clone() for vector in path]
+        dtype = {"float32": torch.float32, "float64": torch.float64}[state.get("dtype", "float32")]
+        # older files have lists of numbers
+        self.path = [row if isinstance(row, torch.Tensor) else torch.tensor(row, dtype=dtype) for row in state["path"]]

@@ -5,9 +5,11 @@ from lincoln.checkpoint.file import read, write
 from lincoln.checkpoint.folder import best_path, candidates, prune, set_aside, step_path
 from lincoln.checkpoint.lock import FolderLock
 from lincoln.checkpoint.network import check, describe, fill, flat, grouped, load, portrait, save
+from lincoln.checkpoint.rows import Rows, prune_rows, read_rows
 
 __all__ = [
     "FolderLock",
+    "Rows",
     "best_path",
     "candidates",
     "check",
@@ -18,7 +20,9 @@ __all__ = [
     "load",
     "portrait",
     "prune",
+    "prune_rows",
     "read",
+    "read_rows",
     "rebuild",
     "save",
     "set_aside",

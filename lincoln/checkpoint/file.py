@@ -56,7 +56,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     file that has been read and is not as it was written.
     """
     try:
-        with _opened(path) as file:
+        with open_regular(path) as file:
             header = _header(path, file)
             if header.metadata.get("version") != VERSION:  # before the checksum, which it may take in another way
                 found = f"{header.metadata.get('version')!r:.20}".strip("'")
@@ -70,6 +70,17 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise DamagedFileError(f"{path}: damaged ({error!s:.300})") from error
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error})") from error
+
+
+def peek(path: Path) -> dict[str, Any]:
+    """Return the state of a checkpoint file without a look at its tensors or its checksum. Raises CheckpointError."""
+    try:
+        with open_regular(path) as file:
+            return _state(_header(path, file).metadata["state"])
+    except CheckpointError:
+        raise
+    except (KeyError, ValueError, RecursionError, OSError) as error:
+        raise CheckpointError(f"{path}: cannot be read ({error!s:.300})") from error
 
 
 def _content(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> bytearray:
@@ -86,8 +97,8 @@ def _content(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]
     return content
 
 
-def _opened(path: Path) -> BinaryIO:
-    """Open a regular file for reading. A pipe or a device would be read for ever, or never open."""
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file for reading. Raises CheckpointError for a pipe or a device, which might be read for ever."""
     try:
         _refuse_irregular(path, os.stat(path).st_mode)
     except ValueError as error:  # a path that holds a 0, or is no text

@@ -34,6 +34,7 @@ DTYPES = {
 """The dtypes that a checkpoint may hold, by the names that the header has for them."""
 _NAMES = {dtype: name for name, dtype in DTYPES.items()}
 _MOST_DIMENSIONS = 64
+_PIECE = 2**20  # bytes
 
 
 class Entry(NamedTuple):
@@ -160,7 +161,9 @@ def _tensor(file: BinaryIO, name: str, entry: Entry) -> Tensor:
     return flat.view(entry.dtype).reshape(entry.shape)
 
 
-def blocks(file: BinaryIO, size: int = 2**20) -> Iterator[bytes]:
-    """Yield what is left of a file, piece by piece."""
-    while block := file.read(size):
+def blocks(file: BinaryIO, most: int | None = None) -> Iterator[bytes]:
+    """Yield what is left of a file, or at most so many bytes of it, piece by piece."""
+    left = math.inf if most is None else most
+    while block := file.read(int(min(_PIECE, left))):
+        left -= len(block)
         yield block

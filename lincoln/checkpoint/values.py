@@ -105,13 +105,15 @@ class Packer:
 
     def _long(self, values: list[Any], where: str, depth: int) -> Any:
         """Return a long list of numbers, or of rows of equal length, as columns; None for any other list."""
-        if self.tensors is None or len(values) < _LONG:
-            return None
         kinds = set(map(type, values))
+        if self.tensors is None or len(values) < (2 if kinds == {Tensor} else _LONG):
+            return None
         if kinds == {float}:
             return self._beside("numbers", torch.tensor(values, dtype=torch.float64))
         if kinds == {int} and all(-_LARGEST <= value < _LARGEST for value in values):
             return self._beside("numbers", torch.tensor(values, dtype=torch.int64))
+        if kinds == {Tensor} and len({(row.dtype, row.shape, row.device) for row in values}) == 1:
+            return None if values[0].dtype not in DTYPES.values() else self._stack(values)
         if kinds in ({tuple}, {list}) and len({len(row) for row in values}) == 1 and 0 < len(values[0]) < _LONG:
             columns = self._each([list(column) for column in zip(*values, strict=True)], where, depth)
             return {"rows": kinds.pop().__name__, "columns": columns}
@@ -119,6 +121,11 @@ class Packer:
             columns = self._each([[row[key] for row in values] for key in values[0]], where, depth)
             return {"records": self._each(list(values[0]), where, depth), "columns": columns}
         return None
+
+    def _stack(self, rows: list[Tensor]) -> Any:
+        if rows[0].layout != torch.strided or rows[0].is_meta:
+            return None
+        return self._beside("stack", torch.stack(rows).detach())
 
 
 class Unpacker:
@@ -175,6 +182,9 @@ class Unpacker:
     def _from_numbers(self, form: dict[str, Any], depth: int) -> list[Any]:
         numbers: list[Any] = _typed(self.tensors.pop(form["numbers"]).tolist(), list)
         return numbers
+
+    def _from_stack(self, form: dict[str, Any], depth: int) -> list[Tensor]:
+        return [row.clone() for row in self.tensors.pop(form["stack"])]
 
     def _from_rows(self, form: dict[str, Any], depth: int) -> list[Any]:
         kind = {"tuple": tuple, "list": list}[form["rows"]]

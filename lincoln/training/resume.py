@@ -44,21 +44,29 @@ class Parts(NamedTuple):
     callbacks: Sequence[Stateful]
 
 
-def capture(run: RunState, parts: Parts) -> tuple[dict[str, Tensor], State]:
-    """Return a run as it stands between two steps: tensors by `group/name`, and the rest as plain data.
+class Captured(NamedTuple):
+    """A run as it stands between two steps: tensors by `group/name`, plain data, and lists of tensors that only grow."""
+
+    tensors: dict[str, Tensor]
+    state: State
+    growing: dict[str, list[Tensor]]
+
+
+def capture(run: RunState, parts: Parts) -> Captured:
+    """Return a run as it stands between two steps.
 
     Raises CheckpointError for what has no form in a file: an argument of a layer, or what a callback remembers.
     """
     optimizer = run.optimizer.state_dict()
     groups, network = checkpoint.portrait(run.model)
-    callbacks, of_callbacks = remembered(parts.callbacks)
+    memory = remembered(parts.callbacks)
     history, of_history = packed_history(run)
     groups |= {
         "optimizer": {name: optimizer.pop(name) for name in run.optimizer.memory if name in optimizer},
         "random": random_state_of(run.train_batches),
         "epoch_random": run.epoch_random if run.in_epoch else {},
         "best": {} if parts.best.weights is None else parts.best.weights.tensors(),
-        "callbacks": of_callbacks,
+        "callbacks": memory.tensors,
         "history": of_history,
     }
     schedule = run.schedule
@@ -72,9 +80,9 @@ def capture(run: RunState, parts: Parts) -> tuple[dict[str, Tensor], State]:
         "best": parts.best.state_dict(),
         "schedule": None if schedule is None else plain_numbers(schedule.state_dict()),
         "history": history,
-        "callbacks": callbacks,
+        "callbacks": memory.plain,
     }
-    return checkpoint.flat(groups), state
+    return Captured(checkpoint.flat(groups), state, memory.growing)
 
 
 def refuse_unwritable(run: RunState, parts: Parts) -> None:

@@ -20,6 +20,9 @@ Groups = Mapping[str, Mapping[str, Tensor]]
 MOST_WORDS = 16_000_000
 """Characters of JSON that a callback may remember; its tensors, arrays and long lists of numbers are not counted."""
 
+MOST_AGAIN = 2**20
+"""Bytes of a list that only grows, up to which each checkpoint holds all of it and needs no file beside it."""
+
 _WORDS = instance_of(str, "text")
 _NUMBER = Rule("a number", real)
 _NUMBERS = Rule("numbers", lambda values: [real(value) for value in values])
@@ -50,6 +53,20 @@ class Remembering(Protocol):
     def state_dict(self) -> dict[str, Any]: ...
 
 
+class _Growing(NamedTuple):
+    """A list of tensors that is written beside the checkpoint."""
+
+    name: str
+
+
+class Memory(NamedTuple):
+    """What callbacks remember: names and states as plain data, the tensors in them, and the lists that only grow."""
+
+    plain: list[Any]
+    tensors: dict[str, Tensor]
+    growing: dict[str, list[Tensor]]
+
+
 class Saved(NamedTuple):
     """The plain data of a run, as plain Python values of the right kinds."""
 
@@ -60,13 +77,18 @@ class Saved(NamedTuple):
     callbacks: list[tuple[str, dict[str, Any]]]
 
 
-def remembered(callbacks: Sequence[Remembering]) -> tuple[list[Any], dict[str, Tensor]]:
-    """Return the callbacks' names and states as plain data, and the tensors in them. Raises CheckpointError."""
-    tensors: dict[str, Tensor] = {}
-    packer = Packer(tensors)
-    found = []
-    for callback in callbacks:
+def remembered(callbacks: Sequence[Remembering]) -> Memory:
+    """Return what the callbacks remember. Raises CheckpointError for what has no form in a file."""
+    memory = Memory([], {}, {})
+    packer = Packer(
+        memory.tensors, lambda value, depth: {"growing": value.name} if type(value) is _Growing else NotImplemented
+    )
+    for number, callback in enumerate(callbacks):
         title, state = type(callback).__name__, callback.state_dict()
+        for key in getattr(callback, "growing", ()):
+            if _is_long(state.get(key)):
+                memory.growing[f"{number}.{key}"] = state[key]
+                state = state | {key: _Growing(f"{number}.{key}")}
         try:
             form = packer.pack(state)
         except Unwritable as error:
@@ -80,8 +102,16 @@ def remembered(callbacks: Sequence[Remembering]) -> tuple[list[Any], dict[str, T
                 f"{title}.state_dict() comes to {words:,} characters, which each checkpoint would write again; expected at "
                 f"most {MOST_WORDS:,}: keep numbers in a tensor"
             )
-        found.append([title, form])
-    return found, tensors
+        memory.plain.append([title, form])
+    return memory
+
+
+def _is_long(rows: Any) -> bool:
+    """Return True for tensors of one shape that are more than a checkpoint should write again each time."""
+    if not (type(rows) is list and rows and isinstance(rows[0], Tensor) and rows[0].nbytes * len(rows) > MOST_AGAIN):
+        return False
+    kind = rows[0].shape, rows[0].dtype
+    return all(isinstance(row, Tensor) and (row.shape, row.dtype) == kind for row in rows)
 
 
 def packed_history(run: RunState) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -106,7 +136,8 @@ def read_saved(state: Mapping[str, Any], groups: Groups) -> Saved:
         raw = {name: unpacker.unpack(form) for name, form in raw.items()}
     callbacks = [(name, form) for name, form in state["callbacks"]]
     if packed:
-        unpacker = Unpacker(groups.get("callbacks", {}), _no_other)
+        growing = dict(groups.get("growing", {}))
+        unpacker = Unpacker(groups.get("callbacks", {}), lambda form, depth: _rows_of(form, growing))
         callbacks = [(name, unpacker.unpack(form)) for name, form in callbacks]
     position = {name: state["position"][name] for name in POSITION}
     _each(state["best"], _BEST)
@@ -152,6 +183,12 @@ def _each(values: Mapping[str, Any], rules: Mapping[str, Rule]) -> dict[str, Any
     if values.keys() != rules.keys():
         raise KeyError(f"{sorted(values)!s:.200}; expected {sorted(rules)}")
     return {name: setting("checkpoint", name, values[name], rule) for name, rule in rules.items()}
+
+
+def _rows_of(form: dict[str, Any], growing: dict[str, Tensor]) -> list[Tensor]:
+    if form.keys() != {"growing"}:
+        _no_other(form, 0)
+    return [row.clone() for row in growing.pop(form["growing"])]
 
 
 def _no_other(form: dict[str, Any], depth: int) -> NoReturn:

@@ -87,6 +87,9 @@ VALUES = [
     [{"epoch": epoch, "loss": 1 / (epoch + 1), "name": "x"} for epoch in range(1000)],
     [{"epoch": epoch} if epoch % 2 else {"loss": 0.5} for epoch in range(1000)],
     [() for _ in range(1000)],
+    [torch.ones(2), torch.zeros(2)],
+    [torch.ones(2), torch.zeros(3)],
+    [torch.ones(2), torch.zeros(2).double(), None],
     {"rows": [(1,)] * 300, "columns": np.float32(2)},
 ]
 

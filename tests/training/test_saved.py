@@ -195,6 +195,7 @@ def test_recorders_remember_bit_by_bit(tmp_path):
     copy = WeightRecorder()
     copy.load_state_dict(weights.state_dict())
     assert torch.equal(torch.stack(copy.path), torch.stack(weights.path))
+    copy.load_state_dict(WeightRecorder().state_dict() | {"path": []})
     copy.load_state_dict({"path": [[0.5, 1.5]], "dtype": "float64"})  # as older files have it
     assert copy.path[0].tolist() == [0.5, 1.5]
     assert copy.path[0].dtype == torch.float64
