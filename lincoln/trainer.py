@@ -21,9 +21,10 @@ from lincoln.optim import Optimizer
 from lincoln.training import resume
 from lincoln.training.binding import bind_loss, bind_optimizer
 from lincoln.training.config import TrainerConfig
-from lincoln.training.evaluation import measure
+from lincoln.training.evaluation import measure, metric_name
+from lincoln.training.forms import checked_first, refuse_other_forms
 from lincoln.training.history import TrainerRunResult
-from lincoln.training.prepare import Data, Loader, Prepared, build, checked_as_a_whole, prepare, refuse_iterators
+from lincoln.training.prepare import Data, Loader, Prepared, build, checked_as_a_whole, prepare
 from lincoln.training.random import seeded, set_random_state_of
 from lincoln.training.tally import Tally
 
@@ -56,13 +57,11 @@ class Trainer(Run):
         tally: Tally | None = None,
         history: TrainerRunResult | None = None,
     ) -> None:
-        bound = bind_loss(loss, model), bind_optimizer(optimizer, model)
-        super().__init__(model, config, *bound, callbacks, tally, history)
-        refuse_iterators(train_dataset=train_dataset, val_dataset=val_dataset)
+        super().__init__(model, config, bind_loss(loss, model), bind_optimizer(optimizer, model), callbacks, tally, history)
+        refuse_other_forms(train_dataset=train_dataset, val_dataset=val_dataset)
         self.train_dataset, self.val_dataset = train_dataset, val_dataset
-        self.metric = metric
-        self.history.metric = getattr(metric, "__name__", "metric")
-        self.loader = loader
+        self.metric, self.loader = metric, loader
+        self.history.metric = metric_name("Trainer", metric)
         self._prepared: Prepared | None = None
 
     def train(self) -> TrainerRunResult:
@@ -138,7 +137,7 @@ class Trainer(Run):
         self.epoch, self.batch, self.in_epoch = self.epoch + 1, 0, True
         self.epoch_from = self.tally.read()
         self.callbacks.call("epoch_begin", self)
-        return iter(self.train_batches)
+        return checked_first("train_dataset", self.train_batches) if self.epoch == 1 else iter(self.train_batches)
 
     def _note_loss(self) -> bool:
         """Note the epoch's loss, if it is finite. Return False if the epoch had no step."""

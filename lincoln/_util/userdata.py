@@ -107,6 +107,8 @@ def check_numbers(name: str, tensor: Any) -> None:
         raise DataError(f"{name}: no data (shape {tuple(tensor.shape)})")
     if not tensor.is_floating_point():
         return
+    if isinstance(tensor, Tensor) and tensor.layout != torch.strided:
+        tensor = tensor.to_dense()  # a batch of sparse features
     rows = max(1, _CHUNK * len(tensor) // tensor.numel())
     for start in range(0, len(tensor), rows):
         finite = torch.isfinite(part := tensor[start : start + rows])

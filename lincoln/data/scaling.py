@@ -87,6 +87,6 @@ def _refuse_infinite(name: str, x: Tensor) -> None:
     if infinite.any():
         where = infinite.nonzero()[0].tolist()
         raise DataError(
-            f"{name}: infinite values, the first ({x[tuple(where)].item()}) at {place(where)}: drop those rows or fill them "
-            f"in before standardizing"
+            f"{name}: infinite values, the first ({x[tuple(where)].item()}) at {place(where)}: drop those rows or fill "
+            f"them in before standardizing"
         )

@@ -9,13 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lincoln._util.settings import AT_LEAST_ONE, setting
+from lincoln._util.frames import Names, names_of, refuse_other_names
+from lincoln._util.settings import AT_LEAST_ONE, setting, unexpected
 from lincoln._util.tensors import chosen_device
 from lincoln._util.userdata import as_tensor, check_numbers, same_length, to_numpy
 from lincoln.callbacks import Callback
 from lincoln.callbacks.display import LinePrinter, ProgressDisplay, on_terminal
 from lincoln.data import Batch, Dataset, generate_batches
-from lincoln.errors import StateError
+from lincoln.errors import DataError, StateError
 from lincoln.layers import Layer
 from lincoln.losses import Loss
 from lincoln.metrics import Metric
@@ -28,6 +29,8 @@ from lincoln.steps import evaluate
 from lincoln.trainer import Trainer
 from lincoln.training.binding import bind_loss, bind_optimizer
 from lincoln.training.config import TrainerConfig
+from lincoln.training.evaluation import metric_name
+from lincoln.training.forms import described
 from lincoln.training.history import History
 
 
@@ -35,6 +38,8 @@ class Model(ABC):
     """A network, its loss and its optimizer, with `fit`, `score` and `evaluate` on labels as users write them."""
 
     threshold = 0.5
+    _columns: Names | None = None
+    """The columns' names in the frame that was fitted."""
 
     def __init__(
         self,
@@ -48,6 +53,9 @@ class Model(ABC):
         self.network = network
         self.loss = bind_loss(loss, network)
         self.optimizer = bind_optimizer(optimizer, network)
+        metric_name(self, metric)
+        if not callable(batch_gen):
+            raise unexpected(self, "batch_gen", batch_gen, "a function of (features, labels, size=...)")
         self.metric = metric
         self.batch_gen = batch_gen
         self.device = None if device is None else chosen_device(device)
@@ -80,10 +88,10 @@ class Model(ABC):
         """
         epochs = setting(self, "epochs", epochs, AT_LEAST_ONE)
         batch_size = setting(self, "batch_size", batch_size, AT_LEAST_ONE)
-        x = self._features(features)
+        x, columns = self._features(features), names_of(features) or self._columns
         encoding = self._encoding_for(labels).continuing(self._encoding)
         data = _dataset(x, encoding.encode(labels))
-        validation = None if validation_data is None else self._validation_set(*validation_data, encoding)
+        validation = None if validation_data is None else self._validation_set(validation_data, encoding, columns)
         metric = LabelMetric(self.metric, encoding, self.threshold)
 
         def measured() -> float:
@@ -98,7 +106,7 @@ class Model(ABC):
             self.network, config, self.loss, self.optimizer, data, validation, callbacks, metric=metric, loader=loader
         )
         encoding.accept_outputs(trainer.prepare())
-        self._encoding = encoding
+        self._encoding, self._columns = encoding, columns
         history = trainer.train()
         history.metrics.append((history.epochs, measured()))
         return history
@@ -117,7 +125,11 @@ class Model(ABC):
             value = LabelMetric(self.metric, encoding, self.threshold)(targets, prediction)
         return {"loss": loss, name_of(self.metric): value}
 
-    def _validation_set(self, features: Any, labels: Any, encoding: Encoding) -> Dataset:
+    def _validation_set(self, data: Any, encoding: Encoding, columns: Names | None) -> Dataset:
+        if not isinstance(data, tuple | list) or len(data) != 2:
+            raise DataError(f"validation_data: {described(data)}; expected (features, labels)")
+        features, labels = data
+        refuse_other_names("validation features", names_of(features), columns)
         x = self._features(features, "validation features")
         return _dataset(x, encoding.encode(labels, "validation labels"))
 
@@ -139,6 +151,7 @@ class Model(ABC):
 
     def _features(self, features: Any, name: str = "features") -> Tensor:
         """Return `features` as a tensor on the network's device, in its dtype."""
+        refuse_other_names(name, names_of(features), self._columns)
         x = as_tensor(name, features)
         device, dtype = self.network.where
         x = x.to(self.device or device or x.device, dtype or torch.get_default_dtype())

@@ -8,14 +8,24 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from lincoln._util.settings import unexpected
+from lincoln._util.text import short
 from lincoln._util.userdata import check_numbers
 from lincoln.data import Batch, DataLoader
 from lincoln.errors import DataError
 from lincoln.losses import Loss
 from lincoln.metrics import Metric
+from lincoln.training.forms import check_batch
 from lincoln.training.prepare import Data, checked_as_a_whole
 from lincoln.training.random import random_state_of, set_random_state_of
 from lincoln.training.tally import Tally
+
+
+def metric_name(owner: object, metric: Metric | None) -> str:
+    """Return the name of a metric: that of the function, or "metric". Raises ArgumentError unless it can be called."""
+    if metric is not None and not callable(metric):
+        raise unexpected(owner, "metric", short(metric), "one function of (targets, predictions), such as metrics.accuracy")
+    return getattr(metric, "__name__", "metric")
 
 
 def evaluate(loss: Loss, batches: Iterable[Batch], check_targets: bool | None = None) -> tuple[float, Tensor, Tensor]:
@@ -28,6 +38,8 @@ def evaluate(loss: Loss, batches: Iterable[Batch], check_targets: bool | None = 
     predictions, targets = [], []
     checks = loss.check_targets if check_targets is None else check_targets
     for number, batch in enumerate(batches, 1):
+        if number == 1:
+            check_batch("batches", batch)
         value, prediction = loss.evaluate(*batch, check_targets=check_targets)
         if checks and not math.isfinite(value):
             for name, part in zip(("features", "targets"), batch, strict=False):

@@ -28,7 +28,7 @@ def refuse_other_forms(**data: Any) -> None:
         if isinstance(given, Iterator):
             raise DataError(f"{name} is an iterator, used up by one epoch: pass a list, a loader or a Dataset")
         if isinstance(given, Dataset):
-            _refuse_other_numbers(name, "a Dataset", len(given.tensors))
+            _refuse_number(name, repr(given), len(given.tensors))
         elif isinstance(given, list | tuple) and given:
             _refuse_arrays(name, given)
             check_batch(name, given[0])
@@ -51,19 +51,25 @@ def look(name: str, batches: Any) -> None:
         set_random_state_of(before, batches)
 
 
-def checked_first(name: str, batches: Iterator[Batch]) -> Iterator[Batch]:
-    """Return the same batches. Raises DataError if the first is of another form."""
-    for batch in batches:
-        check_batch(name, batch)
-        return chain([batch], batches)
-    return batches
+def checked_first(name: str, batches: Iterable[Batch]) -> Iterator[Batch]:
+    """Return the batches. Raises DataError, with the random state put back, if the first is of another form."""
+    if isinstance(batches, DataLoader):
+        return iter(batches)
+    before = random_state_of(batches)
+    iterator = iter(batches)
+    for batch in iterator:
+        try:
+            check_batch(name, batch)
+        except DataError:
+            set_random_state_of(before, batches)
+            raise
+        return chain([batch], iterator)
+    return iterator
 
 
 def check_batch(name: str, batch: Any, which: str = "its first batch") -> None:
     """Raise DataError unless a batch is (features, targets) or (features, targets, weights), all tensors."""
-    if not isinstance(batch, tuple | list):
-        raise DataError(f"{name}: {which} is {described(batch)}; expected {_EXPECTED}: {_cure_for_batch(batch)}")
-    _refuse_other_numbers(f"{name}: {which}", described(batch), len(batch))
+    check_parts(name, batch, which)
     for role, part in zip(("features", "targets", "weights"), batch, strict=False):
         if not isinstance(part, Tensor):
             raise DataError(f"{name}: {role} of {which} are {described(part)}; expected a tensor: {_cure_for_part(part)}")
@@ -72,6 +78,14 @@ def check_batch(name: str, batch: Any, which: str = "its first batch") -> None:
                 f"{name}: {role} of {which} are a single number; expected one row for each example: batch the examples, "
                 f"with a Dataset or torch.utils.data.DataLoader(data, batch_size)"
             )
+
+
+def check_parts(name: str, batch: Any, which: str) -> None:
+    """Raise DataError unless a batch is a tuple or list of two or three parts."""
+    if not isinstance(batch, tuple | list):
+        raise DataError(f"{name}: {which} is {described(batch)}; expected {_EXPECTED}: {_cure_for_batch(batch)}")
+    if len(batch) not in (2, 3):
+        _refuse_number(name, f"{which} is {described(batch)}", len(batch))
 
 
 def described(value: Any) -> str:
@@ -85,10 +99,10 @@ def described(value: Any) -> str:
     return short(value) if value is None or isinstance(value, str | int | float) else f"a {type(value).__name__}"
 
 
-def _refuse_other_numbers(name: str, found: str, parts: int) -> None:
+def _refuse_number(name: str, found: str, parts: int) -> None:
     if parts not in (2, 3):
         cure = "pair the features with targets" if parts < 2 else "join the features with torch.cat"
-        raise DataError(f"{name}: {found} of {parts} parts; expected {_EXPECTED}: {cure}, as in Dataset(features, targets)")
+        raise DataError(f"{name}: {found}; expected {_EXPECTED}: {cure}, as in Dataset(features, targets)")
 
 
 def _refuse_arrays(name: str, data: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeGuard
@@ -17,6 +17,7 @@ from lincoln.layers import Layer, evaluating
 from lincoln.losses import Loss
 from lincoln.losses.weights import refuse_unusable
 from lincoln.training.config import TrainerConfig
+from lincoln.training.forms import look
 from lincoln.training.random import seeded
 
 Data = Dataset | Iterable[Batch]
@@ -48,6 +49,8 @@ def prepare(
         assert config.val_minibatch_size is not None
         data, _ = _checked(validation, model, loss, "validation ")
         validation = DataLoader(data, config.val_minibatch_size, device=_other_device(model, data))
+    elif validation is not None:
+        look("val_dataset", validation)
     return Prepared(train, validation, outputs)
 
 
@@ -62,13 +65,6 @@ def build(model: Layer, train: Data) -> None:
         with evaluating(model):
             features = train.tensors[0][:1]
             model(features.to(_other_device(model, train) or features.device))
-
-
-def refuse_iterators(**data: Data | None) -> None:
-    """Raise DataError for data that are used up by one epoch."""
-    for name, given in data.items():
-        if isinstance(given, Iterator):
-            raise DataError(f"{name} is an iterator, used up by one epoch: pass a list, a loader or a Dataset")
 
 
 def _checked(dataset: Dataset, model: Layer, loss: Loss, role: str = "") -> tuple[Dataset, int]:
