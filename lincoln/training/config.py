@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from lincoln._util.settings import (
     AT_LEAST_ONE,
     FLAG,
-    INTEGER,
     NON_NEGATIVE,
     Rule,
     instance_of,
+    integer,
     one_of,
     optional,
     real,
@@ -33,12 +34,14 @@ def _path(value: str | os.PathLike[str]) -> str | os.PathLike[str]:
     return value
 
 
+_SEED = optional(Rule("an integer", integer, lambda n: 0 <= n < 2**64))
+_LENGTH = optional(Rule("a length above 0", real, lambda x: 0 < x < math.inf))
 _RULES = {
     **dict.fromkeys(("num_epochs", "train_minibatch_size", "accumulate", "keep_checkpoints", "log_interval"), AT_LEAST_ONE),
     **dict.fromkeys(("val_minibatch_size", "patience", "checkpoint_interval"), optional(AT_LEAST_ONE)),
     **dict.fromkeys(("shuffle_minibatches", "restore_best", "measure_training", "replay"), FLAG),
-    "seed": optional(INTEGER),
-    "clip_norm": optional(Rule("a length above 0", real, lambda x: x > 0)),
+    "seed": replace(_SEED, expected=f"{_SEED.expected}; from 0 to 2^64 - 1"),
+    "clip_norm": replace(_LENGTH, expected=f"{_LENGTH.expected}; and finite"),
     "schedule": optional(instance_of(Schedule, "a lincoln.schedules.Schedule")),
     "schedule_unit": one_of("step", "epoch"),
     "min_delta": NON_NEGATIVE,

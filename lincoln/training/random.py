@@ -77,6 +77,8 @@ def set_random_state(state: Mapping[str, Tensor]) -> None:
 def check_random_state(state: Mapping[str, Tensor]) -> None:
     """Raise KeyError, TypeError, ValueError or RuntimeError unless generators can continue from `state`."""
     Generator().set_state(state["torch"])
+    if not {"numpy.gauss", "python.gauss"} <= state.keys():
+        raise KeyError("numpy.gauss, python.gauss")
     *keys, position, has_gauss = state["numpy"].tolist()
     if len(keys) != 624:
         raise ValueError(f"numpy's generator has {len(keys)} numbers; expected 624")

@@ -104,7 +104,7 @@ def restore(run: RunState, parts: Parts, tensors: dict[str, Tensor], state: Stat
         _refuse_other_makes(run, parts, state)
         size = checkpoint.check(run.model, groups, state["network"])
         saved = read_saved(state, groups)
-        optimizer = saved.optimizer | groups.get("optimizer", {})
+        optimizer = groups.get("optimizer", {}) | saved.optimizer
         run.optimizer.check_state(optimizer, size)
         refuse_other_dtypes(groups, state["network"])
         weights = best_weights(groups, state["network"], size)

@@ -12,7 +12,7 @@ from resume_cases import DATA, VALIDATION, Interrupt, Noise, X, outcome, trainer
 import lincoln as lnc
 from lincoln import checkpoint, schedules
 from lincoln.callbacks import ParameterRecorder, WeightRecorder
-from lincoln.errors import CheckpointError, MatchError
+from lincoln.errors import ArgumentError, CheckpointError, MatchError
 from lincoln.layers import Dense, Dropout, Layer, Sequential
 from lincoln.training import saved
 
@@ -148,6 +148,19 @@ def test_numbers_of_every_kind(tmp_path, kind, real):
     resumed.resume()
     resumed.train()
     assert outcome(resumed) == outcome(whole)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**64, 10**20, np.int64(-3), 1.0, True])
+def test_seeds_that_no_generator_takes(seed):
+    with pytest.raises(ArgumentError, match=r"seed is .*; expected an integer, or None; from 0 to 2\^64 - 1"):
+        lnc.TrainerConfig(seed=seed)
+    with pytest.raises(ArgumentError, match="clip_norm is inf; expected a length above 0, or None; and finite"):
+        lnc.TrainerConfig(clip_norm=math.inf)
+
+
+@pytest.mark.parametrize("seed", [0, 2**63, 2**64 - 1])
+def test_seeds_that_every_generator_takes(seed):
+    assert trainer(None, seed=seed).train().epochs == 3
 
 
 class Meddles(lnc.Callback):
