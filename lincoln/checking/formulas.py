@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lincoln.checking.evidence import Evidence, agree, dims_words, shaped, sums
+from lincoln.checking.places import where_value
 
 
 def output_grad_itself(e: Evidence) -> str:
@@ -16,7 +17,11 @@ def output_grad_itself(e: Evidence) -> str:
     if G is None or G.shape != e.got.shape:
         return ""
     if e.is_(G):
-        return "it is output_grad itself: the derivative of the forward, dy/dx, is missing (of a residual, the inner path)"
+        where = where_value(e)
+        return (
+            "it is output_grad itself: the derivative of the forward, dy/dx, is missing (of a residual, the inner path)"
+            f"{f'; {where}' if where else ''}"
+        )
     if e.is_(e.expected - G):
         return "it lacks exactly output_grad: the skip path, by which the input is added to the output, is missing"
     if e.is_(e.expected + G):
@@ -37,6 +42,17 @@ def summed(e: Evidence) -> str:
             return f"it is summed over {dims_words(found)}, instead of {dims_words(own)}: the wrong axis"
         factor = "the factor output_grad" if words == "input" else "a factor"
         return f"it is {words} summed over {dims_words(found)}: {factor} is missing"
+    return _repeated_sum(e)
+
+
+def _repeated_sum(e: Evidence) -> str:
+    G = e.output_grad
+    if G is None or not 2 <= G.dim() <= 5:
+        return ""
+    for dims, total in sums(G):
+        fits = total.numel() > 1 and total.dim() < e.got.dim() and total.shape == e.got.shape[e.got.dim() - total.dim() :]
+        if fits and e.is_(total.expand_as(e.got)):
+            return f"it is output_grad summed over {dims_words(dims)} and repeated: a factor, the input perhaps, is missing"
     return ""
 
 
@@ -122,6 +138,33 @@ def factors(e: Evidence) -> str:
     return ""
 
 
+def other_derivative(e: Evidence) -> str:
+    """output_grad times a known function of the input or the output, which is not the derivative."""
+    G = e.output_grad
+    if G is None or G.shape != e.got.shape or not e.is_input:
+        return ""
+    for word, v in ((e.input_word, e.input), ("output", e.output)):
+        if v is None or v.shape != G.shape:
+            continue
+        known = {
+            f"{word}": v,
+            f"{word}^2": v**2,
+            f"(1 - {word})": 1 - v,
+            f"(1 - {word}^2)": 1 - v**2,
+            f"(1 + {word}^2)": 1 + v**2,
+            f"{word} * (1 - {word})": v * (1 - v),
+            f"1 / {word}": 1 / v,
+            f"the sign of the {word}": v.sign(),
+            f"({word} > 0)": (v > 0).to(v),
+            f"({word} < 0)": (v < 0).to(v),
+            f"e^{word}": v.exp(),
+        }
+        for formula, factor in known.items():
+            if e.is_(G * factor):
+                return f"it is output_grad * {formula}, which is not the derivative of this forward"
+    return ""
+
+
 def own_factors(e: Evidence) -> str:
     """A factor for each row or column."""
     for d in {e.got.dim() - 1, 0} if e.got.dim() >= 2 else ():
@@ -196,4 +239,4 @@ def duplicates(e: Evidence) -> str:
 
 
 FORMULAS = (duplicates, terms, output_grad_itself, summed, products, factors)
-LATE_FORMULAS = (bare_products, own_factors)
+LATE_FORMULAS = (bare_products, other_derivative, own_factors)

@@ -17,6 +17,9 @@ from lincoln.checking.points import Point
 from lincoln.layers import Layer
 from lincoln.losses import Loss
 
+_WORK = 1_000_000
+"""Elements that the gradients of single examples may have together."""
+
 
 @dataclass(frozen=True)
 class Probe:
@@ -127,6 +130,9 @@ def parameter_forgotten(e: Evidence, probe: Probe) -> str:
         changes = [("1", torch.ones_like(value)), ("0", torch.zeros_like(value)), ("its negative", -value)]
         if value.dim() == 2 and value.shape[0] == value.shape[1]:
             changes.insert(0, ("its transpose", value.mT.clone()))
+        for d in range(value.dim()):
+            if value.shape[d] > 1:
+                changes.append((f"itself in reverse order along dimension {d}", value.flip(d)))
         for words, other in changes:
             got = probe.trace(partial(_set_parameter, name, other)).named_gradients(probe.output_grad)
             if e.is_(got.get(e.name)):
@@ -147,6 +153,29 @@ def part_of_the_output(e: Evidence, probe: Probe) -> str:
         if e.is_(traced.named_gradients(torch.where(mask, G, 0.0), keep=True).get(e.name)):
             return f"it counts only {words}: the sum over the others is missing"
     return ""
+
+
+def some_examples(e: Evidence, probe: Probe) -> str:
+    """A sum over examples that leaves some out, or weighs them."""
+    G = probe.output_grad
+    n = len(G) if G.dim() > 1 else 0
+    if e.is_input or not 2 <= n < e.got.numel() or n * (e.got.numel() + G.numel()) > _WORK:
+        return ""
+    traced = probe.trace()
+    each = torch.zeros_like(G)
+    parts = []
+    for k in range(n):
+        each.zero_()[k] = G[k]
+        parts.append(traced.named_gradients(each, keep=True)[e.name].flatten())
+    A = torch.stack(parts, 1)  # (elements, examples)
+    weights = torch.linalg.lstsq(A, e.got.flatten()[:, None]).solution
+    if torch.linalg.matrix_rank(A) < n or not agree((A @ weights)[:, 0], e.got.flatten(), e.close):
+        return ""
+    missing = (weights[:, 0].abs() < 1e-6).nonzero().flatten().tolist()
+    right = (weights[:, 0] - 1).abs() < 1e-6
+    if missing and len(missing) + int(right.sum()) == n:
+        return f"the sum over the examples of the batch leaves out examples {', '.join(map(str, missing))}"
+    return "it weighs the examples of the batch: their sum has other factors than 1"
 
 
 def _masks(e: Evidence, G: Tensor) -> Iterator[tuple[str, Tensor]]:
@@ -175,4 +204,4 @@ def _first_of_each(indices: Tensor) -> Tensor:
     return ~(flat[:, None] == flat[None, :]).tril(-1).any(1) if flat.numel() <= 4096 else torch.ones_like(flat).bool()
 
 
-PROBES = (wrong_tensor_saved, parameter_forgotten, part_of_the_output)
+PROBES = (wrong_tensor_saved, parameter_forgotten, part_of_the_output, some_examples)

@@ -95,8 +95,20 @@ def _factor_words(times: float, e: Evidence) -> str:
         (0.5, "a factor 2 is missing"),
         (1 / last, f"it is divided by {last}, the size of the last dimension"),
         (float(last), f"it is multiplied by {last}, the size of the last dimension"),
+        *_size_words(e),
     ]
     return next((f": {text}" for value, text in words if value != 1 and abs(times / value - 1) < 1e-6), "")
+
+
+def _size_words(e: Evidence) -> list[tuple[float, str]]:
+    """Factors of the sizes of the input and the output: a sum and a mean are confused."""
+    words = []
+    for name, tensor in (("input", e.input), ("output", e.output_grad)):
+        for size in dict.fromkeys((*tensor.shape, tensor.numel()) if tensor is not None else ()):
+            of = f"{size}, a size of the {name}" if tensor is None or size != tensor.numel() else f"{size} elements"
+            words.append((1 / size, f"it is divided by {of}: a mean where a sum belongs"))
+            words.append((float(size), f"it is not divided by {of}: a sum where a mean belongs"))
+    return words
 
 
 def _number(value: float) -> str:

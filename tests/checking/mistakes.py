@@ -798,6 +798,49 @@ def gate_with_a_sign(self, G):
     return torch.cat([G * p, G * a * p * (p - 1)], -1)
 
 
+@mistake("leaves out examples 3, 4", base=Affine)
+def half_of_the_batch(self, G):
+    dx = right(self, G)
+    self.grad["W"] = self.saved[:3].mT @ G[:3]
+    return dx
+
+
+@mistake("output_grad summed over dimension 0 .* and repeated", base=Affine)
+def weight_gradient_without_the_input(self, G):
+    dx = right(self, G)
+    self.grad["W"] = G.sum(0).expand(4, 3).clone()
+    return dx
+
+
+@mistake("output_grad \\* output, which is not the derivative", base=Logistic)
+def logistic_without_one_minus_p(self, G):
+    return self.saved * G
+
+
+@mistake("W = 1: the factor W is missing", base=Affine)
+def input_gradient_without_weights(self, G):
+    right(self, G)
+    return G.sum(1, keepdim=True).expand(-1, 4)
+
+
+@mistake("not proportional to output_grad", base=Affine)
+def number_added(self, G):
+    dx = right(self, G)
+    self.grad["W"] = self.grad["W"] + self.W / 10
+    return dx
+
+
+@mistake("a number of the input.*a mean where a sum belongs|every element is 0.05 times", base=Scale)
+def input_gradient_averaged(self, G):
+    return right(self, G) / G.numel()
+
+
+@mistake("the path through .* is missing", numbers(5, 6), base=Gate)
+def half_of_the_gate(self, G):
+    _, p = self.saved
+    return torch.cat([G * p, torch.zeros_like(G)], -1)
+
+
 @mistake("on 3 examples made of the one given", PLAIN[:1], base=Affine)
 def one_example_hides_it(self, G):
     dx = right(self, G)
