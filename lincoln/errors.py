@@ -5,6 +5,7 @@ class LincolnError(Exception):
     """Base class of all exceptions below; `message` is the text."""
 
     def __init__(self, message: str) -> None:
+        message = message.encode(errors="backslashreplace").decode()  # a name with a lone surrogate could not be printed
         super().__init__(message)
         self.message = message
 

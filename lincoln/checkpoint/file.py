@@ -69,7 +69,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     except (KeyError, ValueError, RecursionError) as error:
         raise DamagedFileError(f"{path}: damaged ({error!s:.300})") from error
     except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read ({error})") from error
+        raise CheckpointError(f"{path}: cannot be read ({error.strerror or error})") from error
 
 
 def peek(path: Path) -> dict[str, Any]:
@@ -160,6 +160,10 @@ def _resolved(path: Path) -> Path:
         path = path.resolve()
         if path.exists() and not path.is_file():
             raise CheckpointError(f"{path}: could not be written (expected a regular file, or none, in its place)")
+    except CheckpointError:
+        raise
+    except OSError as error:
+        raise CheckpointError(f"{path}: could not be written ({error.strerror})") from error
     except (RuntimeError, ValueError) as error:  # a circle of links; a path that holds a 0
         raise CheckpointError(f"{path}: could not be written ({error})") from error
     return path

@@ -159,6 +159,11 @@ def test_wrong_arguments(tmp_path):
             lnc.save(path, network)
         with pytest.raises(ArgumentError):
             lnc.load(path)
+    for path in (tmp_path / "\ud800", tmp_path / ("x" * 300), "/proc/x/net", "a\0b"):
+        for call in (lambda path=path: lnc.save(path, network), lambda path=path: lnc.load(path)):
+            with pytest.raises(CheckpointError) as error:
+                call()
+            assert str(error.value).encode()
     path = lnc.save(tmp_path / "net", network)
     for layers in (Gain, [Gain()], [print], 3, [Gain, type("Gain", (Gain,), {})]):
         with pytest.raises(ArgumentError, match="load: layers"):
