@@ -85,7 +85,8 @@ class Formulas(ABC):
             target = target.unsqueeze(-1)
         if target.dtype == prediction.dtype:
             return target
-        refused.tensor(f"{type(self).__name__}: targets", target)
+        if target.is_complex():
+            refused.tensor(f"{type(self).__name__}: targets", target)
         return target.to(prediction.dtype)
 
     def check(self, target: Tensor, outputs: int) -> None:

@@ -79,8 +79,9 @@ class LogLoss(Loss):
 
     def adjusted(self, target: Tensor, prediction: Tensor) -> Tensor:
         """(1 - e) y + e / 2, for label smoothing e."""
-        e = self.label_smoothing
-        return target * (1 - e) + e / 2 if e else target
+        if not (e := self.label_smoothing):
+            return target
+        return target * (1 - e) + e / 2
 
     def check(self, target: Tensor, outputs: int) -> None:
         if self._weight is not None:

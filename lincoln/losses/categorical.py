@@ -91,9 +91,10 @@ class CrossEntropy(Loss):
 
     def counted(self, target: Tensor) -> Tensor | None:
         """The weight of each example's class, 0 for the ignored ones; None if each example counts 1."""
-        rows = target.is_floating_point() or (target.dim() == self._dims and target.shape[-1] > 1)
-        if not self._counts or rows:
+        if not self._counts:
             return None
+        if target.is_floating_point() or (target.dim() == self._dims and target.shape[-1] > 1):
+            return None  # probabilities, or one-hot rows
         weight = None if self._weight is None else torch.take(self._weight.on(target.device), self._known(target).long())
         if self.ignore_index is None:
             return weight
@@ -108,8 +109,9 @@ class CrossEntropy(Loss):
                 )
                 raise self.mismatch(prediction, target, expected)
             return target.to(prediction.dtype)
-        refused.tensor(f"{type(self).__name__}: targets", target)
-        if target.shape == prediction.shape and target.shape[-1] > 1:
+        if target.is_complex():
+            refused.tensor(f"{type(self).__name__}: targets", target)
+        if target.dim() == prediction.dim() and target.shape == prediction.shape and target.shape[-1] > 1:
             self._refuse_other_rows(prediction, target)
             return target.to(prediction.dtype)
         if target.dim() == prediction.dim() and target.shape[-1] == 1:

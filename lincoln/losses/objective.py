@@ -15,7 +15,7 @@ from lincoln.losses.explain import check_shapes, explained
 from lincoln.losses.forwards import Forwards
 from lincoln.losses.links import link_of, refuse_other_ending
 from lincoln.losses.penalty import L2Penalty, Penalty
-from lincoln.losses.weights import Reduction, reduced, summed, weighting
+from lincoln.losses.weights import Reduction, reduced, refuse_misfit, summed, weighting
 
 NO_PENALTY: tuple[float | Tensor, float | Tensor | None] = (0.0, None)
 
@@ -190,18 +190,19 @@ class Loss(Formulas):
         penalized: bool = True,
     ) -> Tensor:
         """Return the loss over the examples; in training, keep its gradient for `backward`."""
-        name = type(self).__name__
-        if not len(prediction):
-            raise DataError(f"{name}: the batch has no examples, so it has no loss: leave empty batches out")
+        if not prediction.size(0):
+            raise DataError(f"{type(self).__name__}: the batch has no examples, so it has no loss: leave empty batches out")
         check = self.check_targets if check_targets is None else check_targets
         value, gradient, counted = self._formulas(prediction, targets, check)
-        weight, factor = weighting(name, self.reduction, prediction, sample_weight, counted, check)  # (n,), ()
-        total, gradient = reduced(self.reduction, value, gradient, weight, factor)
+        if sample_weight is not None:
+            refuse_misfit(type(self).__name__, sample_weight, prediction, check)
+        weight, factor = weighting(self.reduction, prediction, sample_weight, counted)  # (n,), ()
+        total, gradient = reduced(value, gradient, weight, factor)
         self._keep(gradient)
         if gradient is None:
             return total
         if self.l2 and penalized:
-            return self._with_penalty(total, factor * self.l2)
+            return self._with_penalty(total, self.l2 if factor is None else factor * self.l2)
         self.penalty_terms = NO_PENALTY
         return total
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import numpy as np
@@ -18,48 +19,39 @@ Reduction = Literal["sum", "mean"]
 
 
 def reduced(
-    reduction: Reduction,
-    value: Tensor,
-    gradient: Tensor | None,
-    weight: Tensor | None,
-    factor: float | Tensor,
+    value: Tensor, gradient: Tensor | None, weight: Tensor | None, factor: float | Tensor | None
 ) -> tuple[Tensor, Tensor | None]:
     """Return L, in at least float32, and dL/dprediction, from the loss of each example, or entry, and its gradient.
 
-    `weight` are the weights w_k times the factor on their sum, (n,), or None for weights of 1.
+    `weight` and `factor` are those of `weighting`.
     """
     if weight is not None:
         total = ops.total(value * _spread(weight, value))
         return total, None if gradient is None else gradient * _spread(weight.to(gradient.dtype), gradient)
     total = ops.total(value)
-    if reduction == "sum":
+    if factor is None:
         return total, gradient
     return total * factor, None if gradient is None else gradient * factor
 
 
 def weighting(
-    loss: str, reduction: Reduction, prediction: Tensor, sample_weight: Tensor | None, counted: Tensor | None, check: bool
-) -> tuple[Tensor | None, float | Tensor]:
-    """Return the weights w_k, (n,), times the factor on their sum, and the factor: 1 for "sum", 1 / sum_k w_k for "mean".
+    reduction: Reduction, prediction: Tensor, sample_weight: Tensor | None, counted: Tensor | None
+) -> tuple[Tensor | None, float | Tensor | None]:
+    """Return the weights w_k, (n,), times the factor on their sum, and the factor, 1 / sum_k w_k; None for "sum".
 
     The weights are None if there is no `sample_weight`. Those that the loss counts by itself, `counted`, (n, ...), are
-    factors in the sum of the weights alone. Weights for a prediction in half precision are in float32. Raises MatchError
-    unless `sample_weight` is a tensor with one weight for each example; DataError, if `check`, for unusable numbers in it.
+    factors in the sum of the weights alone. Weights for a prediction in half precision are in float32.
     """
-    examples = prediction.shape[:-1]
-    if sample_weight is not None:
-        _refuse_other_shape(loss, sample_weight, examples)
-        if check and not torch.compiler.is_compiling():
-            refuse_unusable(f"{loss}: sample_weight", sample_weight)
-    factor: float | Tensor = 1.0
+    factor: float | Tensor | None = None
     if reduction == "mean" and sample_weight is None and counted is None:
-        factor = 1.0 / max(examples.numel(), 1)
+        factor = 1.0 / max(prediction.shape[:-1].numel(), 1)
     elif reduction == "mean":
         total = summed(sample_weight, counted)
-        factor = _inverse(total if counted is not None else total * examples[1:].numel(), prediction)
+        factor = _inverse(total if counted is not None else total * prediction.shape[1:-1].numel(), prediction)
     if sample_weight is None:
         return None, factor
-    return sample_weight.to(_wide(prediction.dtype)).reshape(-1) * factor, factor
+    weight = sample_weight.to(_wide(prediction.dtype)).reshape(-1)
+    return weight if factor is None else weight * factor, factor
 
 
 def summed(sample_weight: Tensor | None, counted: Tensor | None) -> Tensor:
@@ -76,23 +68,31 @@ def _spread(weight: Tensor, tensor: Tensor) -> Tensor:
     return weight.view(-1, *(1,) * (tensor.dim() - 1))
 
 
-def _refuse_other_shape(loss: str, sample_weight: object, examples: torch.Size) -> None:
+def refuse_misfit(loss: str, sample_weight: object, prediction: Tensor, check: bool) -> None:
+    """Raise MatchError unless `sample_weight` is a tensor with one weight for each example.
+
+    Raises DataError, if `check`, for numbers that cannot be weights.
+    """
+    examples = len(prediction)
     if not isinstance(sample_weight, Tensor):
         raise MatchError(f"{loss}: sample_weight is a {type(sample_weight).__name__}, expected a torch.Tensor")
-    if sample_weight.shape not in ((examples[0],), (examples[0], 1)):
+    if sample_weight.shape not in ((examples,), (examples, 1)):
         raise MatchError(
             f"{loss}: sample_weight has shape {tuple(sample_weight.shape)}, expected one weight for each of "
-            f"{examples[0]} examples"
+            f"{examples} examples"
         )
+    if check and not torch.compiler.is_compiling():
+        refuse_unusable(f"{loss}: sample_weight", sample_weight)
 
 
 def refuse_unusable(name: str, weight: Tensor) -> None:
     """Raise DataError, with the first place, for weights that are negative, NaN or infinite, or no real numbers."""
-    refused.tensor(name, weight)
+    if not weight.is_floating_point():
+        refused.tensor(name, weight)
     if weight.dtype == torch.bool or not weight.numel():
         return
     low, high = torch.aminmax(weight)  # NaN if one is NaN
-    if not (low >= 0 and high < torch.inf):
+    if not (low.item() >= 0 and high.item() < math.inf):
         place = first_place(weight, ~((weight >= 0) & (weight < torch.inf)))
         raise DataError(f"{name}: holds {place}; expected finite numbers of at least 0, one for each example")
 

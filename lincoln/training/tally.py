@@ -34,7 +34,8 @@ class Tally:
         examples = features.shape[0]
         self.examples += examples
         self._losses.append(loss)
-        self._weights.append(self.loss.weight_of(features, targets, weights))
+        plain = weights is None and self.loss.counted(targets) is None
+        self._weights.append(examples if plain else self.loss.weight_of(features, targets, weights))
         if len(self._losses) == _LOOSE:
             self._pack()
 
