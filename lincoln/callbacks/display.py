@@ -50,7 +50,8 @@ class LinePrinter(Callback):
     def step_end(self, trainer: RunState) -> None:
         if trainer.history.steps % self.every == 0:
             total, examples = trainer.tally.read()
-            loss = (total - self._reported[0]) / (examples - self._reported[1])
+            weight = examples - self._reported[1]
+            loss = (total - self._reported[0]) / weight if weight else 0.0  # all examples since then may weigh 0
             self._reported = total, examples
             trainer.check_finite(loss)
             value = self.measure()

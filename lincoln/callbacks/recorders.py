@@ -8,6 +8,7 @@ import torch
 
 from lincoln._util.marks import recordable
 from lincoln.callbacks.base import Callback
+from lincoln.ops import norm
 from lincoln.training.state import RunState
 
 
@@ -24,7 +25,7 @@ class ParameterRecorder(Callback):
     def epoch_end(self, trainer: RunState) -> None:
         paths = [path for path, _ in trainer.model.named_parameters()]
         tensors = [*trainer.model.parameters(), *trainer.model.grads()]
-        norms = torch.stack([torch.linalg.vector_norm(tensor) for tensor in tensors]).tolist()  # one wait for the device
+        norms = torch.stack([norm(tensor) for tensor in tensors]).tolist()  # one wait for the device
         for path, weight, gradient in zip(paths, norms[: len(paths)], norms[len(paths) :], strict=True):
             self.record.setdefault(path, []).append((weight, gradient))
 

@@ -11,7 +11,7 @@ from lincoln._util.marks import is_recordable
 from lincoln.data import Batch, DataLoader
 from lincoln.engine.replay import Replay, replayable
 from lincoln.losses import Loss
-from lincoln.ops import HALF
+from lincoln.ops import HALF, norm
 from lincoln.optim import Optimizer
 from lincoln.schedules import Schedule
 
@@ -120,5 +120,4 @@ def clip(grads: Tensor, length: float) -> None:
 
     It does not wait for the device. As `torch.nn.utils.clip_grad_norm_`; Pascanu et al. (2013).
     """
-    norm = torch.linalg.vector_norm(grads, dtype=torch.float32 if grads.dtype in HALF else None)
-    grads.mul_((length / (norm + 1e-6)).clamp(max=1.0))
+    grads.mul_((length / (norm(grads) + 1e-6)).clamp(max=1.0))

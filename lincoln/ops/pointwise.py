@@ -32,5 +32,11 @@ def total(t: Tensor) -> Tensor:
     return torch.sum(t, dtype=torch.float32) if t.dtype in HALF else torch.sum(t)
 
 
+def norm(t: Tensor) -> Tensor:
+    """Return the square root of the sum of squares of all entries, (); of half precision in float32, as `total`."""
+    length: Tensor = torch.linalg.vector_norm(t, dtype=torch.float32 if t.dtype in HALF else None)
+    return length
+
+
 HALF = (torch.float16, torch.bfloat16)
 """Dtypes whose sums overflow, or lose their digits, after some thousands of terms."""

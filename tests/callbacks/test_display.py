@@ -11,7 +11,7 @@ import torch
 from training_cases import X, Y, lnc_accuracy, run
 
 from lincoln import Callback, Dataset
-from lincoln.callbacks.display import ProgressDisplay
+from lincoln.callbacks.display import EpochLines, LinePrinter, ProgressDisplay
 from lincoln.data import DataLoader
 
 
@@ -157,3 +157,25 @@ def test_a_display_that_ends_in_an_error_promises_no_time(capsys):
     out = capsys.readouterr().out
     assert "epoch 3/5" in out
     assert "left" not in out
+
+
+@pytest.mark.parametrize(
+    ("losses", "shown"),
+    [
+        ([float("nan"), 0.5, 0.7], "0.7000 (best 0.5000)  "),
+        ([float("nan"), 0.5], "0.5000*  "),
+        ([0.5, float("nan")], "nan (best 0.5000)  "),
+        ([float("nan")], "nan  "),
+    ],
+)
+def test_nan_is_not_the_best_loss_on_display(losses, shown):
+    trainer, lines = run(), EpochLines()
+    trainer.history.val_losses = losses
+    lines.train_begin(trainer)
+    assert lines.numbers(trainer).startswith(f"val loss {shown}")
+
+
+def test_lines_over_steps_of_weight_zero(capsys):
+    data = Dataset(X.double(), Y, (torch.arange(50) >= 40).double())
+    run(data, callbacks=[LinePrinter(1, lambda: 0.5)], shuffle_minibatches=False, num_epochs=1).train()
+    assert capsys.readouterr().out.startswith("Epoch 1.. Train loss: 0.0000..  Metric: 0.5000")
