@@ -161,6 +161,7 @@ class Trainer(Run):
             )
         self.start_clock()
         self.callbacks.open()
+        self.step.take_up_rate()
         try:
             with torch.inference_mode(), seeded(self.config.seed):
                 self.prepare()

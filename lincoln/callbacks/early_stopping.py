@@ -52,6 +52,14 @@ class EarlyStopping(Callback):
         of_them = f"; it was nan in {missing} of them" if missing else ""
         trainer.stop(f"no better loss in {self.patience} epochs (patience){of_them}")
 
+    def resumed(self, trainer: RunState, more_epochs: bool) -> None:
+        """Judge a resumed run by the patience it has now. A run that has lost it goes on if it is given more epochs."""
+        if self.patience is not None and self.best.epochs_since >= self.patience:
+            if more_epochs:
+                self.best.epochs_since = 0
+            else:
+                self.no_progress(trainer)
+
     def train_end(self, trainer: RunState) -> None:
         if self.best.weights is not None:
             self.best.weights.put_back(trainer.model)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
+from typing import Any
+
+from torch import Tensor
 
 from lincoln.callbacks.base import Callback, Callbacks
 from lincoln.callbacks.checkpoints import Checkpoints
@@ -60,16 +62,21 @@ class Run(RunState):
         """Put the run back to a checkpoint, by default the newest in the config's folder. Return its path; then `train()`.
 
         A resumed run ends as it would have without the interruption, bit by bit, if the trainer was made in the same way
-        (only `num_epochs` and the display may differ; the learning rate is the checkpoint's). A damaged checkpoint is
-        passed over with a warning for the one before it, and set aside under another name. Raises CheckpointError if none
-        is left; MatchError, with nothing changed, for a checkpoint of another network, optimizer or kind of run.
+        (only `num_epochs`, `patience` and the display may differ). A run that was stopped goes on, one that had lost its
+        patience with more patience or more epochs. The learning rate is the checkpoint's; after `resume` set
+        `trainer.optimizer.lr` for another one, which a schedule's factor is then on.
+
+        A damaged checkpoint is passed over with a warning for the one before it, and set aside under another name. Raises
+        CheckpointError, with nothing changed, if none is left, or if one cannot be read; MatchError for one of another
+        network, optimizer or kind of run.
         """
         saver = self._saver()
-        found = saver.restore_newest(
-            saver.folder if path is None else Path(path), partial(resume.restore, self, self.parts)
-        )
+        return saver.restore_newest(saver.folder if path is None else Path(path), self._restore)
+
+    def _restore(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
+        more_epochs = resume.restore(self, self.parts, tensors, state)
+        self.early_stopping.resumed(self, more_epochs)
         self.guard.forget()
-        return found
 
     def _saver(self) -> Checkpoints:
         if self.checkpoints is None:

@@ -37,6 +37,7 @@ class Step:
         self.clip_norm = clip_norm
         self.schedule = schedule
         self.base_lr = optimizer.lr
+        self._scheduled_lr = optimizer.lr
         self.check_targets: bool | None = None
         """False if the targets of all batches have been checked; None leaves it to the loss."""
         self.replay: Replay | None = None
@@ -65,12 +66,22 @@ class Step:
         if self.clip_norm is not None:
             clip(self.loss.network.flatten()[1], self.clip_norm)
         if self.schedule is not None:
-            self.optimizer.lr = float(self.base_lr * self.schedule(count))
+            self.optimizer.lr = self._scheduled_lr = float(self.base_lr * self.schedule(count))
         self.optimizer.step()
 
     def close(self) -> None:
         """Run the layers and the loss's own checks from now on: the data that were checked as a whole are done."""
         self.replay = self.check_targets = self.loss.hard = None
+
+    def take_up_rate(self) -> None:
+        """Let the schedule's factor be on the optimizer's learning rate, if that was set since the last step."""
+        if self.optimizer.lr != self._scheduled_lr:
+            self.base_lr = self._scheduled_lr = self.optimizer.lr
+
+    def restart(self) -> None:
+        """Go on from another state of the optimizer."""
+        self.forget()
+        self._scheduled_lr = self.optimizer.lr
 
     def forget(self) -> None:
         """Drop the minibatches of a step that will not be completed."""

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from torch import Tensor
 
 from lincoln import checkpoint
+from lincoln._util.settings import AT_LEAST_ONE
 from lincoln.data import Batch
 from lincoln.errors import CheckpointError, MatchError
 from lincoln.training.best import Best
@@ -77,6 +78,7 @@ def capture(run: RunState, parts: Parts) -> Captured:
         "position": {name: getattr(run, name) for name in POSITION},
         "tally": run.tally.state(),
         "settings": _settings(run.config),
+        "num_epochs": run.config.num_epochs,
         "best": parts.best.state_dict(),
         "schedule": None if schedule is None else plain_numbers(schedule.state_dict()),
         "history": history,
@@ -91,11 +93,11 @@ def refuse_unwritable(run: RunState, parts: Parts) -> None:
     remembered(parts.callbacks)
 
 
-def restore(run: RunState, parts: Parts, tensors: dict[str, Tensor], state: State) -> None:
-    """Put a captured run into a run that was made as that one was.
+def restore(run: RunState, parts: Parts, tensors: dict[str, Tensor], state: State) -> bool:
+    """Put a captured run into a run that was made as that one was. Return True if it is to have more epochs than it had.
 
-    Raises MatchError for the run of another network, optimizer, schedule or callbacks, and CheckpointError for anything
-    that `capture` does not write; then nothing is changed.
+    To resume is to go on, so a reason to stop is dropped. Raises MatchError for the run of another network, optimizer,
+    schedule or callbacks, and CheckpointError for anything that `capture` does not write; then nothing is changed.
     """
     if "position" not in state:
         raise CheckpointError("this file holds a network without the training run: load it with lincoln.load(path)")
@@ -112,6 +114,7 @@ def restore(run: RunState, parts: Parts, tensors: dict[str, Tensor], state: Stat
         if schedule is not None:
             schedule.load_state_dict(state["schedule"] or {})
         _rehearse(parts, state, saved)
+        more_epochs: bool = run.config.num_epochs > AT_LEAST_ONE.plain(state.get("num_epochs", run.config.num_epochs))
     except MatchError:
         raise
     except Exception as error:  # whatever a stranger's file comes to
@@ -121,13 +124,15 @@ def restore(run: RunState, parts: Parts, tensors: dict[str, Tensor], state: Stat
     run.optimizer.load_state_dict(optimizer)
     for name, value in saved.position.items():
         setattr(run, name, value)
+    run.stopped = ""
     run.tally.restore(saved.tally)
     run.history, run.step.schedule = saved.history, schedule
-    run.step.forget()
+    run.step.restart()
     parts.best.load_state_dict(state["best"], weights)
     for callback, (_, remembers) in zip(parts.callbacks, saved.callbacks, strict=True):
         callback.load_state_dict(remembers)
     run.resumed, run.epoch_random = groups["random"], groups.get("epoch_random", {})
+    return more_epochs
 
 
 def remaining_batches(run: RunState) -> Iterator[Batch]:
