@@ -46,6 +46,7 @@ def name(function):
         "bfloat16": lambda a: torch.tensor(a).bfloat16(),
         "requires grad": lambda a: torch.tensor(a).float().requires_grad_(),
         "strings": lambda a: np.array(["benign", "malignant"])[a],
+        "bytes": lambda a: np.array([b"benign", b"malignant"])[a],
         "string objects": lambda a: np.array(["benign", "malignant"], dtype=object)[a],
         "minus one and one": lambda a: 2 * a - 1,
     }.items(),

@@ -65,6 +65,8 @@ def class_values(name: str, array: np.ndarray, hint: str) -> np.ndarray:
 
     Raises DataError, which ends in `hint`, if the array holds anything else.
     """
+    if array.dtype.kind == "S":
+        array = _text(name, array)
     if array.dtype.kind == "T" or (array.dtype.kind == "O" and all(isinstance(label, str) for label in array.ravel())):
         array = array.astype(str)
     if array.size == 0 or array.ndim == 0:
@@ -192,6 +194,15 @@ def _exact_list(values: Any, array: np.ndarray) -> np.ndarray:
         if exact.shape == array.shape and all(isinstance(value, Integral) for value in exact.ravel()):
             return exact
     return array
+
+
+def _text(name: str, array: np.ndarray) -> np.ndarray:
+    """Return bytes in UTF-8 as str."""
+    try:
+        decoded: np.ndarray = np.char.decode(array, "utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{name} hold bytes that are no UTF-8 ({short(error)}); expected text or numbers") from error
+    return decoded
 
 
 def _numbers_in(name: str, array: np.ndarray) -> np.ndarray:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from lincoln._util import refused
 from lincoln._util.tensors import described
-from lincoln.errors import LayerError, LincolnError, MatchError
+from lincoln._util.text import short
+from lincoln.errors import DataError, LayerError, LincolnError, MatchError
 
 
 def check_shapes(loss: str, value: Tensor, gradient: Tensor | None, prediction: Tensor) -> None:
@@ -33,4 +35,8 @@ def explained(loss: str, error: Exception, prediction: Tensor, targets: object) 
             f"{loss}: targets are on {targets.device}, the prediction on {prediction.device}: "
             f"use targets.to({str(prediction.device)!r})"
         )
-    return LayerError(f"{loss}: failed for a prediction {described(prediction)}: {error}")
+    try:
+        refused.tensor(f"{loss}: targets", targets)
+    except DataError as unusable:
+        return unusable
+    return LayerError(f"{loss}: failed for a prediction {described(prediction)}: {short(error, 300)}")

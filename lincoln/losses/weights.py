@@ -56,6 +56,7 @@ def weighting(
 
 def summed(sample_weight: Tensor | None, counted: Tensor | None) -> Tensor:
     """Return the sum of the weights of the examples, each times its weights `counted` by the loss itself."""
+    sample_weight = None if sample_weight is None else _common(sample_weight)
     if sample_weight is None or counted is None:
         known = counted if sample_weight is None else sample_weight
         assert known is not None
@@ -87,8 +88,9 @@ def refuse_misfit(loss: str, sample_weight: object, prediction: Tensor, check: b
 
 def refuse_unusable(name: str, weight: Tensor) -> None:
     """Raise DataError, with the first place, for weights that are negative, NaN or infinite, or no real numbers."""
-    if not weight.is_floating_point():
+    if weight.dtype != torch.float32 or weight.layout != torch.strided:
         refused.tensor(name, weight)
+        weight = _common(weight)
     if weight.dtype == torch.bool or not weight.numel():
         return
     low, high = torch.aminmax(weight)  # NaN if one is NaN
@@ -150,6 +152,16 @@ POS_WEIGHT = Rule(
     lambda value: None if value is None else _vector(value),
     lambda w: w is None or (w.dim() < 2 and w.numel() > 0 and _usable(w)),
 )
+
+
+def _common(weight: Tensor) -> Tensor:
+    """Return weights in a dtype that torch compares and adds up: uint16 to uint64 and float8 as float64."""
+    if weight.dtype in _UNCOMMON or (weight.is_floating_point() and weight.dtype.itemsize == 1):
+        return weight.double()
+    return weight
+
+
+_UNCOMMON = (torch.uint16, torch.uint32, torch.uint64)
 
 
 def _wide(dtype: torch.dtype) -> torch.dtype:

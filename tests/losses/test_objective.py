@@ -174,6 +174,24 @@ def test_unusable_weights_by_hand(bad, reduction):
         loss.backward()
 
 
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.uint16, torch.uint64, torch.float8_e5m2])
+@both_reductions
+def test_weights_of_rare_dtypes(dtype, reduction):
+    loss = lnc.LogLoss(Dense(1), reduction)
+    x, y, w = torch.randn(4, 3), torch.ones(4), torch.tensor([1.0, 2, 0, 4])
+    torch.testing.assert_close(loss(x, y, w.to(dtype)), loss(x, y, w))
+    assert loss.weight_of(x, y, w.to(dtype)) == 7
+
+
+def test_sparse_targets_and_weights():
+    loss = lnc.LogLoss(Dense(1))
+    x, y = torch.randn(4, 3), torch.ones(4, 1)
+    for arguments in ((y.to_sparse(),), (y, torch.ones(4).to_sparse())):
+        with pytest.raises(DataError, match="a sparse tensor") as refusal:
+            loss(x, *arguments)
+        assert len(str(refusal.value)) <= 500
+
+
 def test_weights_may_be_bools_or_integers():
     loss = lnc.LogLoss(Dense(1))
     x, y = torch.randn(4, 3), torch.ones(4)
