@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from lincoln._util.text import short
 from lincoln.errors import ArgumentError
 
 
@@ -14,9 +15,9 @@ def usable(device: torch.device | str) -> torch.device:
     """Return the device as torch names it. Raises ArgumentError if this machine does not have it."""
     try:
         return torch.empty(0, device=device).device
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ArgumentError(f"device is {str(device)!r}, which cannot be used here: {reason}") from error
+    except (RuntimeError, AssertionError, TypeError) as error:
+        reason = str(error).splitlines()[0].split(". This could be because")[0]  # a list of all that torch has follows
+        raise ArgumentError(f"device is {short(str(device))}, which cannot be used here: {reason[:300]}") from error
 
 
 def chosen_device(given: str | torch.device | None) -> torch.device:

@@ -10,8 +10,10 @@ import torch
 from torch import Generator, Tensor
 
 from lincoln._util.settings import AT_LEAST_ONE, setting
+from lincoln._util.tensors import usable
 from lincoln._util.userdata import as_tensor, same_length
 from lincoln.data.dataset import Batch, Dataset
+from lincoln.data.rows import Rows, whole
 from lincoln.errors import MatchError
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ class DataLoader:
     epoch's batches are views of one copy in the new order. Larger data, such as a memmap, are gathered batch by batch.
 
     `load_state_dict` makes the next epoch continue where `state_dict` was called, with the same batches in the same order.
-    Raises ArgumentError unless `batch_size` is an integer of at least 1.
+    Raises ArgumentError unless `batch_size` is an integer of at least 1 and this machine has the `device`.
     """
 
     def __init__(
@@ -49,15 +51,16 @@ class DataLoader:
         self.shuffle = shuffle
         self.generator = generator
         self.drop_last = drop_last
-        self.device = None if device is None else torch.device(device)
+        self.device = None if device is None else usable(device)
         self.copy_budget = copy_budget
-        self._tensors = dataset.tensors
-        here = dataset.tensors[0].device
+        self._parts = dataset.parts
+        here = self._parts[0].device
         self._elsewhere = self.device is not None and self.device.type != here.type
         default = _CPU_BUDGET if (self.device or here).type == "cpu" else _GPU_BUDGET
         self._fits = dataset.nbytes <= (default if copy_budget is None else copy_budget)
-        if self.device is not None and self._fits:
-            self._tensors = tuple(tensor.to(self.device) for tensor in dataset.tensors)
+        self._scattered = any(isinstance(part, Rows) for part in self._parts)
+        if self._fits and (self._scattered or self.device is not None):
+            self._parts = tuple(tensor.to(self.device) for tensor in dataset.tensors)
         self._position = 0  # batches given out in this epoch
         self._start: Tensor | None = None  # the generator's state before it drew this epoch's order
         self._next: tuple[int, Tensor | None] = 0, None  # position and start of the next epoch
@@ -87,7 +90,7 @@ class DataLoader:
     def _order(self, start: Tensor | None) -> Tensor:
         """Return the indices of a new epoch; given `start`, those drawn when the generator was in that state."""
         if callable(self.shuffle):
-            return self.shuffle(len(self.dataset)).to(self._tensors[0].device)
+            return self.shuffle(len(self.dataset)).to(self._parts[0].device)
         generator = self.generator or torch.default_generator
         now = generator.get_state()
         if start is not None:
@@ -96,18 +99,16 @@ class DataLoader:
         order = torch.randperm(len(self.dataset), generator=generator, device=generator.device)
         if start is not None and self.generator is None:
             generator.set_state(now)  # torch's default generator serves others too: its state is the caller's to restore
-        return order.to(self._tensors[0].device)
+        return order.to(self._parts[0].device)
 
     def _batches(self, order: Tensor | None, first: int) -> Iterator[Batch]:
         """Return an epoch's batches from number `first` on: as views if the data fit, or need neither shuffle nor move."""
-        if self._fits or (order is None and not self._elsewhere):
+        if self._fits or (order is None and not self._elsewhere and not self._scattered):
             return self._views(order, first)
         return self._gathered(order, first)
 
     def _views(self, order: Tensor | None, first: int) -> Iterator[Batch]:
-        tensors = self._tensors
-        if order is not None:
-            tensors = tuple(tensor.index_select(0, order) for tensor in tensors)
+        tensors = [whole(part) if order is None else part.index_select(0, order) for part in self._parts]
         # unsafe_split leaves out split's bookkeeping for autograd, which is not used here
         parts = [torch.unsafe_split(tensor, self.batch_size) for tensor in tensors]
         return islice(zip(*parts, strict=True), first, len(self))
@@ -116,10 +117,10 @@ class DataLoader:
         for start in range(first * self.batch_size, len(self) * self.batch_size, self.batch_size):
             window = slice(start, start + self.batch_size)
             if order is None:
-                yield tuple(tensor[window].to(self.device) for tensor in self._tensors)
+                yield tuple(part[window].to(self.device) for part in self._parts)
             else:
                 rows = order[window]
-                yield tuple(tensor.index_select(0, rows).to(self.device) for tensor in self._tensors)
+                yield tuple(part.index_select(0, rows).to(self.device) for part in self._parts)
 
 
 def generate_batches(

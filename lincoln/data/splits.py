@@ -17,7 +17,8 @@ def random_split(
 ) -> list[Dataset]:
     """Split the dataset at random into parts of these `lengths`, or of these fractions of it, which sum to 1.
 
-    The examples that rounding leaves over go to the first parts, one each. Raises ArgumentError if the lengths do not sum
+    Parts of a memory map stay on the disk, as indices whose rows are read batch by batch; others are copies. The examples
+    that rounding leaves over go to the first parts, one each. Raises ArgumentError if the lengths do not sum
     to the number of examples, or the fractions to 1. Source: `torch.utils.data.random_split`.
     """
     n = len(dataset)
@@ -31,7 +32,7 @@ def random_split(
     if sum(sizes) != n or min(sizes) < 0:
         raise ArgumentError(f"random_split: lengths {list(lengths)} do not sum to the dataset's {n}")
     order = torch.randperm(n, generator=generator)
-    return [Dataset(*dataset[part.to(dataset.tensors[0].device)]) for part in torch.split(order, sizes)]
+    return [dataset.chosen(part) for part in torch.split(order, sizes)]
 
 
 def train_test_split(dataset: Dataset, test_size: float = 0.2, generator: Generator | None = None) -> list[Dataset]:

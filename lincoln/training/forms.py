@@ -28,7 +28,7 @@ def refuse_other_forms(**data: Any) -> None:
         if isinstance(given, Iterator):
             raise DataError(f"{name} is an iterator, used up by one epoch: pass a list, a loader or a Dataset")
         if isinstance(given, Dataset):
-            _refuse_number(name, repr(given), len(given.tensors))
+            _refuse_number(name, repr(given), len(given.parts))
         elif isinstance(given, list | tuple) and given:
             _refuse_arrays(name, given)
             check_batch(name, given[0])

@@ -9,9 +9,11 @@ from functools import partial
 from typing import TypeGuard
 
 import torch
+from torch import Tensor
 
 from lincoln._util.userdata import check_numbers
 from lincoln.data import Batch, DataLoader, Dataset
+from lincoln.data.rows import Rows, whole
 from lincoln.errors import DataError
 from lincoln.layers import Layer, evaluating
 from lincoln.losses import Loss
@@ -20,6 +22,7 @@ from lincoln.training.config import TrainerConfig
 from lincoln.training.forms import look
 from lincoln.training.random import seeded
 
+_PART = 65536  # examples of targets on the disk that are checked at a time
 Data = Dataset | Iterable[Batch]
 Loader = Callable[[Dataset, int], Iterable[Batch]]
 
@@ -63,13 +66,14 @@ def build(model: Layer, train: Data) -> None:
     """Run the model on the first example, so that its parameters are made; only a Dataset is looked into."""
     if isinstance(train, Dataset):
         with evaluating(model):
-            features = train.tensors[0][:1]
+            features = train.parts[0][:1]
             model(features.to(_other_device(model, train) or features.device))
 
 
 def _checked(dataset: Dataset, model: Layer, loss: Loss, role: str = "") -> tuple[Dataset, int]:
     """Return the dataset with its targets in the loss's form, and the number of the network's outputs."""
-    features, targets, *weights = dataset.tensors
+    features, targets, *others = dataset.parts
+    weights = [whole(part) for part in others]
     check_numbers(f"{role}features", features)
     check_numbers(f"{role}targets", targets)
     for weight in weights:
@@ -80,17 +84,28 @@ def _checked(dataset: Dataset, model: Layer, loss: Loss, role: str = "") -> tupl
         probe = model if built else copy.deepcopy(model)  # bad data must not shape the network
         with evaluating(probe):
             output = probe(features[:1].to(_other_device(model, dataset) or features.device))
-    prediction = output.expand(len(features), *output.shape[1:])
-    matched = loss.match(prediction, targets)
-    loss.check(matched, output.shape[-1])
-    if (weights or loss.counted(matched) is not None) and not loss.weight_of(features, matched, *weights):
+    matched = _matched(loss, output, targets)
+    known = matched[:1] if isinstance(matched, Rows) else matched  # targets on the disk are numbers, which no loss counts
+    if (weights or loss.counted(known) is not None) and not loss.weight_of(features[:1], known, *weights):
         raise DataError(
             f"{role}data: all examples have weight 0, by their weights or their classes'; expected some above 0"
         )
     return Dataset(features, matched, *weights), output.shape[-1]
 
 
+def _matched(loss: Loss, output: Tensor, targets: Tensor | Rows) -> Tensor | Rows:
+    """Return checked targets in the loss's form; rows of several numbers on the disk are checked part by part and stay."""
+    if isinstance(targets, Rows) and targets.is_floating_point() and targets[:1].numel() > 1:
+        for start in range(0, len(targets), _PART):
+            _matched(loss, output, targets[start : start + _PART])
+        return targets
+    values = whole(targets)
+    matched = loss.match(output.expand(len(values), *output.shape[1:]), values)
+    loss.check(matched, output.shape[-1])
+    return matched
+
+
 def _other_device(model: Layer, dataset: Dataset) -> torch.device | None:
     """Return the network's device if the data are on another."""
     device, _ = model.where
-    return None if device is None or device == dataset.tensors[0].device else device
+    return None if device is None or device == dataset.parts[0].device else device
