@@ -38,11 +38,12 @@ def architecture(layer: Layer, tensors: dict[str, Tensor] | None = None, depth: 
     described: dict[str, Any] = {"class": type(layer).__name__}
     if OWN.get(type(layer).__name__) is not type(layer):
         described["given"] = True
-    if _variadic(layer):
-        described["layers"] = {name: architecture(part, tensors, depth + 1) for name, part in layer.settings().items()}
+    children = _children(layer)
+    if children:
+        described["layers"] = {name: architecture(part, tensors, depth + 1) for name, part in children.items()}
     arguments, left_out = {}, []
     packer = Packer(tensors, lambda value, level: _form(value, tensors, level))
-    for name, value in _arguments(layer):
+    for name, value in _arguments(layer, children):
         try:
             arguments[name] = packer.pack(value, depth=depth)
         except Unwritable as error:
@@ -102,10 +103,17 @@ class _Maker:
         for name in description.get("left_out", []):
             if name in parameters and _initialises(name) and parameters[name].default is inspect.Parameter.empty:
                 arguments[name] = None
+            elif self.marked and not _initialises(name):
+                raise ValueError(f"{name!r:.80} is left out")
         if "layers" in description:
             children = {name: self.layer(part, depth + 1) for name, part in description["layers"].items()}
             kinds = {parameter.kind: name for name, parameter in parameters.items()}
-            arguments |= {kinds[_KEYWORDS]: children} if _KEYWORDS in kinds else {kinds[_POSITIONAL]: children.values()}
+            if _KEYWORDS in kinds:
+                arguments[kinds[_KEYWORDS]] = children
+            elif _POSITIONAL in kinds:
+                arguments[kinds[_POSITIONAL]] = children.values()
+            else:
+                arguments |= children
         try:
             return _call(kind, dict(arguments))
         except Exception as error:
@@ -134,17 +142,20 @@ class _Maker:
         raise ValueError(f"no argument of a layer: {form!r:.80}")
 
 
-def _variadic(layer: Layer) -> bool:
-    """Return True if the layer's constructor takes its layers, one after another or by name."""
-    kinds = {parameter.kind for parameter in inspect.signature(type(layer)).parameters.values()}
-    return layer.made_of_layers and bool(kinds & {_POSITIONAL, _KEYWORDS})
+def _children(layer: Layer) -> dict[str, Layer]:
+    """Return the layers that the constructor takes, if it takes layers, one after another or by name, and no others."""
+    if not layer.made_of_layers:
+        return {}
+    parameters, children = inspect.signature(type(layer)).parameters, layer.settings()
+    variadic = any(parameter.kind in (_POSITIONAL, _KEYWORDS) for parameter in parameters.values())
+    takes = variadic or children.keys() == parameters.keys()
+    return children if takes and all(isinstance(child, Layer) for child in children.values()) else {}
 
 
-def _arguments(layer: Layer) -> Iterator[tuple[str, Any]]:
+def _arguments(layer: Layer, without: Mapping[str, Layer]) -> Iterator[tuple[str, Any]]:
     """Yield the constructor's arguments but for its layers; `inspect.Parameter.empty` for one not kept as an attribute."""
-    without = (_POSITIONAL, _KEYWORDS) if _variadic(layer) else ()
     for name, parameter in inspect.signature(type(layer)).parameters.items():
-        if parameter.kind not in without:
+        if name not in without and not (without and parameter.kind in (_POSITIONAL, _KEYWORDS)):
             yield name, getattr(layer, name, inspect.Parameter.empty)
 
 

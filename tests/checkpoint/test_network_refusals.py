@@ -47,6 +47,18 @@ class Scaled(Sequential):
         return super()._forward(input) * self.scale + self.offset
 
 
+class Twice(Layer):
+    """y = f(g(x)), a container whose constructor takes its layers by their names."""
+
+    made_of_layers = True
+
+    def __init__(self, inner, outer):
+        self.inner, self.outer = inner, outer
+
+    def _forward(self, input):
+        return self.outer(self.inner(input))
+
+
 class Widths(Layer):
     """Takes numbers one after another."""
 
@@ -72,6 +84,7 @@ def built(network, x=X):
         *(Gain(factor) for factor in (np.float32(0.1), np.float16(3), np.int8(3), np.array(0.1, np.float32))),
         *(Gain(factor) for factor in (torch.tensor(0.1), torch.arange(3.0), np.arange(3), [1.0, 2.0, 3.0], (1, 2, 3))),
         Net(4),
+        Twice(Linear(2), Dense(np.int64(1))),
         Scaled(np.float32(2), Linear(2), offset=torch.tensor(1.0)),
         Widths(1, np.int64(2), 3.0, a=4, b=np.float32(0.1)),
     ],
@@ -82,7 +95,7 @@ def test_what_load_gives_computes_what_was_saved(tmp_path, network):
     random = torch.get_rng_state()
     path = lnc.save(tmp_path / "net.safetensors", network)
     assert torch.equal(torch.get_rng_state(), random)
-    again = lnc.load(path, layers=[Gain, Net, Scaled, Widths]).eval()
+    again = lnc.load(path, layers=[Gain, Net, Scaled, Twice, Widths]).eval()
     assert torch.equal(again(X), network(X))
     assert [type(value) for value in again.settings().values()] == [type(value) for value in network.settings().values()]
 
