@@ -33,14 +33,14 @@ class Trainer(Run):
     """Fit `model` to `train_dataset`: epochs of steps, each epoch followed by validation.
 
     `loss` and `optimizer` are classes, factories such as `functools.partial(Adam, lr=1e-3)`, or instances bound to the
-    model. Data are a `Dataset` (features, targets and perhaps weights) or any iterable of such batches, torch's own
-    DataLoader included. `metric`, a function of (targets, predictions), is measured after each epoch on the validation
-    data, and on the training data if the config says so. `loader(dataset, size)` makes the training batches of a Dataset
-    instead of `DataLoader`; `tally` counts the loss instead of `Tally`; `history` is continued, steps and all.
+    model. Data are a `Dataset`, (features, targets) or (features, targets, weights), or any iterable of such batches,
+    torch's own DataLoader included. `metric`, a function of (targets, predictions), is measured after each epoch on the
+    validation data and, with `measure_training`, on the training data. `loader(dataset, size)` makes the training batches
+    of a Dataset instead of `DataLoader`; `tally` counts the loss instead of `Tally`; `history` is appended to.
 
     The loop runs in torch's inference mode and waits for the device once an epoch. If the loss or the weights are then
-    not finite, network and optimizer are put back to the last time they were, and DivergenceError is raised. Unusable
-    data raise a DataError or MatchError before the first step.
+    not finite, the last finite weights and optimizer state are restored, and DivergenceError is raised. Unusable data
+    raise a DataError or MatchError before the first step.
     """
 
     def __init__(
@@ -59,8 +59,7 @@ class Trainer(Run):
     ) -> None:
         super().__init__(model, config, bind_loss(loss, model), bind_optimizer(optimizer, model), callbacks, tally, history)
         refuse_other_forms(train_dataset=train_dataset, val_dataset=val_dataset)
-        self.train_dataset, self.val_dataset = train_dataset, val_dataset
-        self.metric, self.loader = metric, loader
+        self.train_dataset, self.val_dataset, self.metric, self.loader = train_dataset, val_dataset, metric, loader
         self.history.metric = metric_name("Trainer", metric)
         self._prepared: Prepared | None = None
 
@@ -79,10 +78,22 @@ class Trainer(Run):
             self.callbacks.call("train_end", self)
         return self.history
 
+    def _batches(self) -> Iterator[Batch]:
+        """Begin an epoch and return its batches; for an interrupted epoch, return those that are left."""
+        if self.in_epoch:
+            return resume.remaining_batches(self)
+        self._begin_epoch()
+        return checked_first("train_dataset", self.train_batches) if self.epoch == 1 else iter(self.train_batches)
+
+    def _begin_epoch(self) -> None:
+        self.epoch, self.batch, self.in_epoch = self.epoch + 1, 0, True
+        self.epoch_from = self.tally.read()
+        self.callbacks.call("epoch_begin", self)
+
     def _train_epoch(self) -> bool:
         """Run the remaining steps of this epoch. Return False if the run was stopped before the first."""
         step, begin, end = self.step, self.callbacks.at["step_begin"], self.callbacks.at["step_end"]
-        for batch in self._remaining():
+        for batch in self._batches():
             if self.stopped and not step.under_way:
                 break
             if begin and not step.under_way:
@@ -109,6 +120,19 @@ class Trainer(Run):
         self.step.update(self.history.steps if self.config.schedule_unit == "step" else self.epoch - 1)
         self.history.steps += 1
 
+    def _note_loss(self) -> bool:
+        """Note the epoch's loss. Return False if the epoch had no step. Raises DivergenceError if it is not finite."""
+        total, weight = self.tally.read()
+        if weight == self.epoch_from[1]:
+            if not self.stopped:
+                raise DataError("the training data gave no batches, or no example with a weight above 0")
+            self.epoch, self.in_epoch = self.epoch - 1, False
+            return False
+        loss = (total - self.epoch_from[0]) / (weight - self.epoch_from[1])
+        self.guard.check_and_keep(self, loss)
+        self.history.losses.append(loss)
+        return True
+
     def validation_step(self, batches: Iterable[Batch]) -> None:
         """Note the loss, and the metric if there is one, on `batches`, leaving no trace in the network."""
         loss, value = measure(self.loss, self.metric, batches, self.val_dataset)
@@ -130,35 +154,12 @@ class Trainer(Run):
         self.in_epoch = False
         self.callbacks.call("epoch_end", self)
 
-    def _remaining(self) -> Iterator[Batch]:
-        """Return the batches of a new epoch, or those that an interrupted one has left."""
-        if self.in_epoch:
-            return resume.remaining_batches(self)
-        self.epoch, self.batch, self.in_epoch = self.epoch + 1, 0, True
-        self.epoch_from = self.tally.read()
-        self.callbacks.call("epoch_begin", self)
-        return checked_first("train_dataset", self.train_batches) if self.epoch == 1 else iter(self.train_batches)
-
-    def _note_loss(self) -> bool:
-        """Note the epoch's loss, if it is finite. Return False if the epoch had no step."""
-        total, weight = self.tally.read()
-        if weight == self.epoch_from[1]:
-            if not self.stopped:
-                raise DataError("the training data gave no batches, or no example with a weight above 0")
-            self.epoch, self.in_epoch = self.epoch - 1, False
-            return False
-        loss = (total - self.epoch_from[0]) / (weight - self.epoch_from[1])
-        self.guard.keep(self, loss)
-        self.history.losses.append(loss)
-        return True
-
     @contextmanager
     def _session(self) -> Iterator[Prepared]:
         """Everything around the loop: inference mode, seed, threads and replay; afterwards all is put back and closed."""
         if self.in_epoch and self.resumed is None:
-            raise StateError(
-                f"this run was interrupted in epoch {self.epoch}: go on from a checkpoint with resume(), or make another"
-            )
+            run = f"this run was interrupted in epoch {self.epoch}"
+            raise StateError(f"{run}: go on from a checkpoint with resume(), or make a new Trainer")
         self.start_clock()
         self.callbacks.open()
         self.step.take_up_rate()
@@ -184,17 +185,14 @@ class Trainer(Run):
             self.history.seconds = self.seconds
 
     def _choose_engine(self) -> None:
-        """Run the steps by replay if that can be, else by the layers."""
+        """Replay the steps if possible, else run the layers."""
         checked = checked_as_a_whole(self.train_batches, self.train_dataset)
         self.step.check_targets = False if checked else None
         if self.config.replay and type(self) is Trainer and (checked or not self.loss.check_targets):
             self.step.replay = replay_for(self.step, self.train_batches, self.callbacks.all, self.config.num_epochs)
 
     def prepare(self) -> int:
-        """Check the data against model and loss, and set up the batches; `train` does it too. The network is not touched.
-
-        Return the number of the network's outputs, or 0 if the training data are no Dataset.
-        """
+        """Check the data and set up the batches, as `train` does. Return the number of outputs, 0 without a Dataset."""
         if self._prepared is None:
             self._prepared = prepare(self.model, self.loss, self.config, self.train_dataset, self.val_dataset, self.loader)
             self.train_batches = self._prepared.train

@@ -58,13 +58,13 @@ class FiniteGuard:
         self.last.take("the start" if run.history.steps == 0 else f"step {run.history.steps}")
         self.begun = True
 
-    def keep(self, run: RunState, loss: float) -> None:
-        """Keep the weights of this epoch's end, if they and the loss are finite."""
+    def check_and_keep(self, run: RunState, loss: float) -> None:
+        """Keep the weights of the epoch's end. Raises DivergenceError, with the last finite ones restored, by `check`."""
         self.check(run, loss)
         self.last.take(f"the end of epoch {run.epoch}")
 
     def check(self, run: RunState, loss: float) -> None:
-        """If the loss or the weights are not finite, put back the last finite ones and raise DivergenceError."""
+        """Raise DivergenceError if the loss or the weights are not finite, with the last finite weights restored."""
         if math.isfinite(loss) and all_finite(run.model):
             return
         rate, step = run.optimizer.lr, run.history.steps

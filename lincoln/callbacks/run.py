@@ -51,7 +51,7 @@ class Run(RunState):
         self.callbacks = Callbacks(listening, first=[self.early_stopping], last=last)
 
     def check_finite(self, loss: float) -> None:
-        """If the loss or the weights are not finite, put back the last finite ones and raise DivergenceError."""
+        """Raise DivergenceError if the loss or the weights are not finite, with the last finite weights restored."""
         self.guard.check(self, loss)
 
     def save(self, best: bool = False) -> Path:
@@ -62,11 +62,11 @@ class Run(RunState):
         """Put the run back to a checkpoint, by default the newest in the config's folder. Return its path; then `train()`.
 
         A resumed run ends as it would have without the interruption, bit by bit, if the trainer was made in the same way
-        (only `num_epochs`, `patience` and the display may differ). A run that was stopped goes on, one that had lost its
-        patience with more patience or more epochs. The learning rate is the checkpoint's; after `resume` set
-        `trainer.optimizer.lr` for another one, which a schedule's factor is then on.
+        (only `num_epochs`, `patience` and the display may differ). A run ended by `stop` continues; one ended by early
+        stopping continues with a larger `patience` or `num_epochs`. The learning rate is the checkpoint's; set
+        `trainer.optimizer.lr` after `resume` for another one, which a schedule then multiplies.
 
-        A damaged checkpoint is passed over with a warning for the one before it, and set aside under another name. Raises
+        If the newest checkpoint is damaged, a warning is given, it is renamed, and the one before it is used. Raises
         CheckpointError, with nothing changed, if none is left, or if one cannot be read; MatchError for one of another
         network, optimizer or kind of run.
         """

@@ -70,16 +70,16 @@ class Step:
         self.optimizer.step()
 
     def close(self) -> None:
-        """Run the layers and the loss's own checks from now on: the data that were checked as a whole are done."""
+        """Stop the replay, and let the loss check its targets again."""
         self.replay = self.check_targets = self.loss.hard = None
 
     def take_up_rate(self) -> None:
-        """Let the schedule's factor be on the optimizer's learning rate, if that was set since the last step."""
+        """Use the optimizer's present learning rate as base_lr, if it was set since the last step."""
         if self.optimizer.lr != self._scheduled_lr:
             self.base_lr = self._scheduled_lr = self.optimizer.lr
 
     def restart(self) -> None:
-        """Go on from another state of the optimizer."""
+        """Continue from a new state of the optimizer."""
         self.forget()
         self._scheduled_lr = self.optimizer.lr
 
@@ -115,7 +115,7 @@ class Step:
 
 
 def replay_for(step: Step, batches: Iterable[Batch], parts: Iterable[object], epochs: int) -> Replay | None:
-    """Return a replay of the step if nothing but numbers changes between two batches; `parts` are all that may look on."""
+    """Return a replay of the step if nothing but numbers changes between two batches. `parts` are the callbacks."""
     if (
         step.accumulate == 1
         and type(batches) is DataLoader

@@ -18,7 +18,7 @@ from lincoln.layers.parameters import Parameters
 
 Hook = Callable[[Tensor], Any]
 Pass = tuple[Size, Size]
-"""A forward that awaits its backward: the shapes of its input and output. Its identity tells it from any other forward."""
+"""A forward that awaits its backward: the shapes of its input and output. Each forward makes a new tuple."""
 
 _FINAL = {"forward": "_forward", "backward": "_backward", "__call__": "_forward"}
 
@@ -44,15 +44,18 @@ class Layer(Parameters["Layer"]):
     """
 
     backward_formula: ClassVar[str] = ""
-    """The backward pass in one line, for `lincoln.summary`."""
+    """The backward pass as formulas, one line for each gradient, for `lincoln.summary`."""
     suited_init: init.Initializer = init.glorot()
     """The initialiser for the weights of a layer that feeds this one, unless that layer was given its own."""
     takes_sparse: ClassVar[bool] = False
     """True if the input may be a sparse CSR tensor."""
 
     training: bool = True
+    """True in training mode, where a forward saves what its backward needs."""
     needs_input_grad: bool = True
+    """True if the backward under way must return dL/dinput."""
     saved: Any = None
+    """What the pending backward needs, as `_forward` left it."""
     pending: Pass | None = None
     """The forward that awaits its backward, if there is one."""
 
@@ -78,7 +81,7 @@ class Layer(Parameters["Layer"]):
     def parameter_shapes(self) -> Mapping[str, tuple[int | None, ...]] | None:
         """Return the shapes of the parameters that `build` makes, with None for a size that the input decides.
 
-        None if only `build` can say. Files of strangers are held to it.
+        None if only `build` can say. `load` refuses a file whose shapes differ.
         """
         return None if self.learns else {}
 
@@ -89,7 +92,7 @@ class Layer(Parameters["Layer"]):
         """Note the layer that this one feeds; a layer that learns takes its initialiser from it."""
 
     def multiplications(self, examples: int) -> float:
-        """Return the multiplications of one product for so many examples: infinity if the layer learns and cannot say."""
+        """Return the number of multiplications in the layer's product for a batch of `examples`; infinity if unknown."""
         return math.inf if self.learns else 0
 
     def forward(self, input: Tensor) -> Tensor:
@@ -117,8 +120,16 @@ class Layer(Parameters["Layer"]):
 
     __call__ = forward
 
+    def _build(self, input: Tensor) -> None:
+        self.name_layers()
+        if not isinstance(input, Tensor):
+            raise not_a_tensor(self, "input", input)
+        self.check(input)
+        with torch.inference_mode(False):
+            self.register(self.build(input) or {})
+
     def backward(self, output_grad: Tensor, input_grad: bool = True) -> Tensor | None:
-        """Return dL/dinput for dL/doutput; write dL/dparameters into `grads()`, over what stood there.
+        """Return dL/dinput for dL/doutput; write dL/dparameters into `grads()`, overwriting the last ones.
 
         With `input_grad=False` dL/dinput is neither computed nor returned: the first layer of a network in training
         needs none. Raises StateError without a forward before it and in evaluation mode, where a forward saves nothing;
@@ -126,8 +137,8 @@ class Layer(Parameters["Layer"]):
         """
         if self.pending is None or not self.training:
             raise StateError(
-                f"{self.label}: backward without a forward before it. Each backward takes up one forward; run the layer "
-                f"again{'' if self.training else ', in training mode (train()): in evaluation mode it saves nothing'}"
+                f"{self.label}: backward without a forward before it: call forward(input) before each backward"
+                f"{'' if self.training else ', in training mode (train()): in evaluation mode it saves nothing'}"
             )
         input_shape, output_shape = self.pending
         if output_grad.shape != output_shape:
@@ -142,7 +153,7 @@ class Layer(Parameters["Layer"]):
             if is_clear(error):
                 raise
             raise explained(self, error, "output_grad", output_grad) from error
-        if not self.has_grad and len(self.grad) != len(self.own):
+        if not self.has_grad and len(self.grad) != len(self.own):  # once, at the first backward
             unknown = ", ".join(sorted(set(self.grad) - set(self.own)))
             raise MatchError(
                 f"{self.label}: self.grad[...] was given {unknown}, but build returned no parameter of that name"
@@ -191,7 +202,7 @@ class Layer(Parameters["Layer"]):
         return type(self).build is not Layer.build
 
     def observe(self, note: Callable[[Layer, Tensor, Tensor], object]) -> None:
-        """Call `note(layer, input, output)` after each forward of this layer, for good: observe a copy of a network."""
+        """Call `note(layer, input, output)` after each forward of this layer. It cannot be undone: observe a copy."""
 
         def observed(run: Hook, input: Tensor) -> Tensor:
             output: Tensor = run(input)
@@ -218,14 +229,6 @@ class Layer(Parameters["Layer"]):
             vars(self).update(before)
 
         return end
-
-    def _build(self, input: Tensor) -> None:
-        self.name_layers()
-        if not isinstance(input, Tensor):
-            raise not_a_tensor(self, "input", input)
-        self.check(input)
-        with torch.inference_mode(False):
-            self.register(self.build(input) or {})
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what copies and pickles carry: the parameters, no pending forward."""

@@ -21,7 +21,7 @@ _INIT = optional(Rule("a function that fills a tensor, such as init.normal(std=0
 class Linear(Layer):
     """a = x W + B, for x (..., i), W (i, o), B (1, o); i is read off the first input, o is `size`.
 
-    With G = dL/da: dL/dW = x^T G, dL/dB = sum of G over examples, dL/dx = G W^T (docs/derivations/linear.md).
+    With G = dL/da: dL/dW = x^T G, dL/dB = sum of G over all examples, dL/dx = G W^T (docs/derivations/linear.md).
 
     `init` fills W; by default it suits the activation that follows (Glorot for sigmoid and tanh, He for ReLU).
     B starts at zero. Raises DimensionError for an input of fewer than two dimensions, MatchError for another number of
@@ -41,6 +41,17 @@ class Linear(Layer):
         self.init = init
         within(self, size=AT_LEAST_ONE, bias=FLAG, init=_INIT)
 
+    def _forward(self, x: Tensor) -> Tensor:
+        self.saved = x
+        return ops.affine(x, self.W, self.B)  # a = x W + B
+
+    def _backward(self, G: Tensor) -> Tensor | None:
+        x = self.saved
+        ops.weight_grad(x, G, out=self.grad["W"])  # dL/dW = x^T G
+        if self.bias:
+            ops.bias_grad(G, out=self.grad["B"])  # dL/dB = sum of G over examples
+        return ops.input_grad(G, self.W, x) if self.needs_input_grad else None  # dL/dx = G W^T
+
     def build(self, input: Tensor) -> dict[str, Tensor]:
         W = input.new_full((input.shape[-1], self.size), torch.nan)
         (self.init or self.suggested_init)(W)
@@ -52,17 +63,6 @@ class Linear(Layer):
 
     def parameter_shapes(self) -> dict[str, tuple[int | None, ...]]:
         return {"W": (None, self.size)} | ({"B": (1, self.size)} if self.bias else {})
-
-    def _forward(self, x: Tensor) -> Tensor:
-        self.saved = x
-        return ops.affine(x, self.W, self.B)  # a = x W + B
-
-    def _backward(self, G: Tensor) -> Tensor | None:
-        x = self.saved
-        ops.weight_grad(x, G, out=self.grad["W"])  # dL/dW = x^T G
-        if self.bias:
-            ops.bias_grad(G, out=self.grad["B"])  # dL/dB = sum of G over examples
-        return ops.input_grad(G, self.W, x) if self.needs_input_grad else None  # dL/dx = G W^T
 
     def check(self, input: Tensor) -> None:
         if input.dim() < 2:

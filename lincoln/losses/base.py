@@ -16,22 +16,6 @@ from lincoln.losses.links import link_of
 F = TypeVar("F", bound=Callable[..., tuple[Tensor, Tensor]])
 
 
-def fuses(value: Any, gradient: Any) -> Callable[[F], F]:
-    """Mark a function that computes both formulas at once; a subclass that overrides one of them then gets the two."""
-
-    def mark(both: F) -> F:
-        both.fuses = value, gradient  # type: ignore[attr-defined]
-        return both
-
-    return mark
-
-
-def stands_for(both: Any, value: Any, gradient: Any) -> bool:
-    """Return True if a method computes these two methods at once, or does not say which."""
-    formulas = tuple(getattr(method, "__func__", method) for method in (value, gradient))
-    return bool(getattr(both, "fuses", formulas) == formulas)
-
-
 class Formulas(ABC):
     """The loss l of each example and its gradient, for predictions p and targets y.
 
@@ -77,7 +61,7 @@ class Formulas(ABC):
         return self.value_from_logits(z, target), self.gradient_from_logits(z, target)
 
     def match(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Return `target` in the shape and dtype that the formulas take. Raises MatchError where that would be a guess."""
+        """Return `target` in the shape and dtype of the prediction; (n,) becomes (n, 1). Raises MatchError for others."""
         if target.shape != prediction.shape:
             if prediction.shape[-1] != 1 or target.shape != prediction.shape[:-1]:
                 or_flat = f" or {tuple(prediction.shape[:-1])}" if prediction.shape[-1] == 1 else ""
@@ -90,14 +74,14 @@ class Formulas(ABC):
         return target.to(prediction.dtype)
 
     def check(self, target: Tensor, outputs: int) -> None:
-        """Raise DataError if a network of `outputs` outputs cannot be taught the values of `target`."""
+        """Raise DataError for values of `target` that the loss is not defined for, with `outputs` outputs."""
 
     def adjusted(self, target: Tensor, prediction: Tensor) -> Tensor:
-        """Return what the formulas take as y: the targets, or what options such as label smoothing make of them."""
+        """Return the targets y for the formulas: `target`, or the targets after label smoothing."""
         return target
 
     def counted(self, target: Tensor) -> Tensor | None:
-        """Return the loss's own weight of each example, by which "mean" divides; None if each counts 1."""
+        """Return the weight that the loss itself gives each example, (n, ...), by whose sum "mean" divides; None for 1."""
         return None
 
     def decide(self, prediction: Tensor) -> Tensor:
@@ -113,3 +97,19 @@ class Formulas(ABC):
 
     def __repr__(self) -> str:
         return type(self).__name__
+
+
+def fuses(value: Any, gradient: Any) -> Callable[[F], F]:
+    """Mark a method that returns value and gradient together. If a subclass overrides either, it is not used."""
+
+    def mark(both: F) -> F:
+        both.fuses = value, gradient  # type: ignore[attr-defined]
+        return both
+
+    return mark
+
+
+def stands_for(both: Any, value: Any, gradient: Any) -> bool:
+    """Return True if `both` computes exactly these two methods; an unmarked method is trusted."""
+    formulas = tuple(getattr(method, "__func__", method) for method in (value, gradient))
+    return bool(getattr(both, "fuses", formulas) == formulas)

@@ -14,20 +14,20 @@ from lincoln.errors import DataError
 from lincoln.layers import Layer, Sigmoid
 from lincoln.losses.objective import Loss
 from lincoln.losses.targets import first_place, floor
-from lincoln.losses.weights import POS_WEIGHT, Numbers, Reduction
+from lincoln.losses.weights import POS_WEIGHT, OutputWeights, Reduction
 
 
 @recordable
 class LogLoss(Loss):
-    """l = -w y log p - (1 - y) log(1 - p) summed over outputs, for p, y (n, o), y from 0 to 1; added up over examples.
+    """l = -w y log p - (1 - y) log(1 - p) for each entry of p, y (n, o), with 0 <= y <= 1 and w = `pos_weight`, else 1.
 
-    dl/dp = (p - y) / (p (1 - p)) for w = 1. In log-odds z, where p = sigmoid(z): l = log(1 + e^z) - y z, which for y of 0
-    and 1 is log(1 + e^((1 - 2y) z)), and dl/dz = p - y (docs/derivations/log_loss.md). On plain probabilities logarithms
-    stop at -100, as in `torch.nn.BCELoss`. The default reduction is the notebook's, "sum".
+    dl/dp = ((1 - y) p - w y (1 - p)) / (p (1 - p)). With logits z, p = sigmoid(z): dl/dz = (1 - y) p - w y (1 - p), which
+    for w = 1 is p - y (docs/derivations/log_loss.md). An example's loss is the sum over its outputs; the default reduction
+    is the notebook's, "sum" over examples. On plain probabilities logarithms stop at -100, as in `torch.nn.BCELoss`, and
+    p (1 - p) is kept at or above 1e-12.
 
-    Targets may be soft, between 0 and 1. `label_smoothing` e replaces them by (1 - e) y + e / 2. `pos_weight` w, a number
-    or one for each output, (o,), weighs the class 1; "mean" still divides by the number of examples, as
-    `torch.nn.BCEWithLogitsLoss` does.
+    `label_smoothing` e replaces y by (1 - e) y + e / 2. `pos_weight` is a number, or one for each output, (o,). "mean"
+    divides by the number of examples n, whatever w is (`torch.nn.BCEWithLogitsLoss` divides by n o).
     """
 
     link = Sigmoid
@@ -50,30 +50,33 @@ class LogLoss(Loss):
         self.label_smoothing = label_smoothing
         self.pos_weight = pos_weight
         within(self, label_smoothing=FRACTION, pos_weight=POS_WEIGHT)
-        self._weight = None if self.pos_weight is None else Numbers(type(self).__name__, "pos_weight", self.pos_weight)
+        self._weight = (
+            None if self.pos_weight is None else OutputWeights(type(self).__name__, "pos_weight", self.pos_weight)
+        )
 
     def value(self, p: Tensor, y: Tensor) -> Tensor:
-        a, b = self._masses(p, y)
+        a, b = self._coefficients(p, y)
         return -(a * torch.log(p).clamp(min=-100) + b * torch.log1p(-p).clamp(min=-100))
 
     def gradient(self, p: Tensor, y: Tensor) -> Tensor:
-        slope = p - y
-        if self.pos_weight is not None:
-            a, b = self._masses(p, y)
+        if self.pos_weight is None:
+            slope = p - y
+        else:
+            a, b = self._coefficients(p, y)
             slope = b * p - a * (1 - p)
         return slope / (p * (1 - p)).clamp(min=floor(p))
 
     def value_from_logits(self, z: Tensor, y: Tensor) -> Tensor:
         if self.pos_weight is not None:
-            a, b = self._masses(z, y)
+            a, b = self._coefficients(z, y)
             return a * ops.softplus(-z) + b * ops.softplus(z)
         if self.hard and not self.label_smoothing:
-            return ops.softplus(ops.signed(z, y))
-        return torch.lerp(ops.softplus(z), ops.softplus(-z), y)
+            return ops.softplus(ops.signed(z, y))  # log(1 + e^((1 - 2y) z))
+        return torch.lerp(ops.softplus(z), ops.softplus(-z), y)  # (1 - y) softplus(z) + y softplus(-z)
 
     def gradient_from_logits(self, z: Tensor, y: Tensor) -> Tensor:
         if self.pos_weight is not None:
-            a, b = self._masses(z, y)
+            a, b = self._coefficients(z, y)
             return b * torch.sigmoid(z) - a * torch.sigmoid(-z)
         return torch.sigmoid(z) - y
 
@@ -94,6 +97,6 @@ class LogLoss(Loss):
                 raise DataError(f"LogLoss: targets hold {place}; expected 0 and 1 only, or probabilities between them")
         self.hard = hard and self.hard is not False
 
-    def _masses(self, p: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-        """a = w y and b = 1 - y: what -log p and -log(1 - p) are multiplied by."""
+    def _coefficients(self, p: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Return w y and 1 - y, the coefficients of -log p and -log(1 - p)."""
         return (y if self._weight is None else self._weight.like(p) * y), 1 - y

@@ -16,14 +16,14 @@ from lincoln.layers import Layer, Softmax
 from lincoln.losses.base import fuses
 from lincoln.losses.objective import Loss
 from lincoln.losses.targets import first_place, floor, refuse_no_probabilities
-from lincoln.losses.weights import CLASS_WEIGHT, Numbers, Reduction
+from lincoln.losses.weights import CLASS_WEIGHT, OutputWeights, Reduction
 
 
 @recordable
 class CrossEntropy(Loss):
     """l = -sum_c y_c log p_c, for p (n, c); y is class indices, (n,) integers, or probabilities, (n, c), that sum to 1.
 
-    dl/dp_c = -y_c / p_c. In log-odds z, where p = softmax(z): log p = z - log sum_c e^z_c and dl/dz = p sum_c y_c - y,
+    dl/dp_c = -y_c / p_c. With logits z, where p = softmax(z): log p = z - log sum_c e^z_c and dl/dz = p sum_c y_c - y,
     which for probabilities y is p - y (docs/derivations/softmax.md). On plain probabilities logarithms stop at -100.
     One-hot rows may be integers or bools.
 
@@ -54,7 +54,7 @@ class CrossEntropy(Loss):
         self.label_smoothing, self.class_weight, self.ignore_index = label_smoothing, class_weight, ignore_index
         within(self, label_smoothing=FRACTION, class_weight=CLASS_WEIGHT, ignore_index=optional(INTEGER))
         weight = self.class_weight
-        self._weight = None if weight is None else Numbers(type(self).__name__, "class_weight", weight)
+        self._weight = None if weight is None else OutputWeights(type(self).__name__, "class_weight", weight)
         self._counts = weight is not None or self.ignore_index is not None
         self._dims = 2  # of the last prediction
 

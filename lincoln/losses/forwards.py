@@ -28,8 +28,9 @@ class Forwards:
             if not layer.training:
                 raise StateError(f"{layer.label} is in evaluation mode, and the network in training: it has saved nothing")
             raise StateError(
-                f"{loss}: {layer.label} has run since this loss was computed, so its gradient would be another's. Compute "
-                f"the loss again; look at predictions in evaluation mode (network.eval()), or with loss.predict(features)"
+                f"{loss}: {layer.label} has run since this loss was computed, so its saved tensors are no longer those of "
+                f"this loss. Compute the loss again; look at predictions in evaluation mode (network.eval()), or with "
+                f"loss.predict(features)"
             )
 
     def __getstate__(self) -> dict[str, Any]:

@@ -30,11 +30,11 @@ class Loss(Formulas):
 
     With `l2` the sum over examples has one more term in training, l2 / 2 times the sum of squares of all weights W, which
     draws them to zero (ridge, "weight decay"); biases are left alone. Under "mean" it is divided by sum_k w_k too, so that
-    it fades as data grow. dL/dW gains l2 W, or l2 W / sum_k w_k.
+    its share shrinks as 1 / sum_k w_k. dL/dW gains l2 W, or l2 W / sum_k w_k.
 
-    Targets that no formula can use are refused (`check`). `check_targets=False` saves that look, on a GPU a
-    synchronisation, where all of the data have been checked; without it such targets, and negative weights, give wrong
-    numbers. An empty batch is refused always. The sum of half-precision losses, and so L, is in float32.
+    Targets that the loss is not defined for are refused (`check`). `check_targets=False` skips the check, which on a GPU
+    waits for the device. Use it only for data that are checked already: invalid targets or negative weights then give wrong
+    numbers without an error. An empty batch is always refused. The sum of half-precision losses, and so L, is in float32.
     """
 
     reduction: Reduction = "mean"
@@ -61,6 +61,26 @@ class Loss(Formulas):
         self._gradient: Tensor | None = None  # dL/dprediction, from a forward until its backward
         self.penalty_terms = NO_PENALTY
         """|W|^2 and the factor on W in dL/dW, from the last forward in training; the factor is None without penalty."""
+
+    def _cut_at_link(self) -> None:
+        """Choose the layers to run, and the formulas: for the link's input where the network ends in the link."""
+        name, link = type(self).__name__, self.link
+        self._layers = tuple(self.network.leaves())
+        ends_in_link = type(self._layers[-1]) is link  # a subclass of it is another function
+        if self.from_logits and (link is None or ends_in_link):
+            why = "has no link function" if link is None else f"would put two {link.__name__} in a row: {self.network!r}"
+            raise ArgumentError(f"{name}: from_logits=True {why}; leave it out")
+        self._on_logits = self.from_logits or ends_in_link
+        self._value = self.value_from_logits if self._on_logits else self.value
+        self._gradient_of = self.gradient_from_logits if self._on_logits else self.gradient
+        self._both = self.value_and_gradient_from_logits if self._on_logits else self.value_and_gradient
+        if not stands_for(self._both, self._value, self._gradient_of):
+            self._both = self._separately  # a subclass overrode one of the two
+        self._formulas_checked = False  # once is enough: formulas do not change their shapes
+        if ends_in_link:
+            self._layers = self._layers[:-1]
+        elif link is not None and not self.from_logits:
+            refuse_other_ending(name, link_of(link), self._layers)
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -91,82 +111,6 @@ class Loss(Formulas):
 
     __call__ = forward
 
-    def evaluate(
-        self,
-        features: Tensor,
-        targets: Tensor,
-        sample_weight: Tensor | None = None,
-        *,
-        check_targets: bool | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """Return the loss, as `loss(...)` gives it, and the prediction that it judged, in evaluation mode.
-
-        Where the loss has a link the predictions are probabilities, even if the network leaves the link out.
-        """
-        with evaluating(self.network, self._everything):
-            prediction = self._run(features)
-            loss = self._reduce(prediction, targets, sample_weight, check_targets)
-        return loss, self._linked(prediction)
-
-    def predict(self, features: Tensor) -> Tensor:
-        """Return the prediction that `evaluate` would judge."""
-        with evaluating(self.network, self._everything):
-            return self._linked(self._run(features))
-
-    def backward(self, input_grad: bool = False) -> Tensor | None:
-        """Send dL/dprediction back through the network; `network.grads()` then hold dL/dparameters.
-
-        Return dL/dfeatures if `input_grad=True`. Raises StateError without a forward before it, or if a layer has run
-        since.
-        """
-        if self._gradient is None or not self.network.training:
-            raise StateError(
-                f"{type(self).__name__}: backward without a forward before it: call loss(features, targets) first"
-                f"{'' if self.network.training else ', with the network in training mode (network.train())'}"
-            )
-        gradient, self._gradient = self._gradient, None
-        self._forwards.refuse_stale(type(self).__name__)
-        at_features = run_back(self._layers, gradient, input_grad)
-        factor = self.penalty_terms[1]
-        if factor is not None:
-            self.l2_penalty.add_gradient(factor)
-        return at_features
-
-    def weight_of(self, features: Tensor, targets: Tensor, sample_weight: Tensor | None = None) -> int | Tensor:
-        """Return what a batch counts beside others: the sum of its examples' weights, or their number if they have none."""
-        counted = self.counted(targets)
-        return len(features) if sample_weight is None and counted is None else summed(sample_weight, counted)
-
-    @property
-    def penalty(self) -> Tensor | float:
-        """The penalty's part of the last loss in training."""
-        squares, factor = self.penalty_terms
-        return 0.0 if factor is None else squares * (factor / 2)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what copies and pickles carry: no pending backward."""
-        return vars(self) | {"_gradient": None, "hard": None, "penalty_terms": NO_PENALTY}
-
-    def _cut_at_link(self) -> None:
-        """Choose the layers to run, and the formulas: for the link's input where the network ends in the link."""
-        name, link = type(self).__name__, self.link
-        self._layers = tuple(self.network.leaves())
-        ends_in_link = type(self._layers[-1]) is link  # a subclass of it is another function
-        if self.from_logits and (link is None or ends_in_link):
-            why = "has no link function" if link is None else f"would put two {link.__name__} in a row: {self.network!r}"
-            raise ArgumentError(f"{name}: from_logits=True {why}; leave it out")
-        self._on_logits = self.from_logits or ends_in_link
-        self._value = self.value_from_logits if self._on_logits else self.value
-        self._gradient_of = self.gradient_from_logits if self._on_logits else self.gradient
-        self._both = self.value_and_gradient_from_logits if self._on_logits else self.value_and_gradient
-        if not stands_for(self._both, self._value, self._gradient_of):
-            self._both = self._separately  # a subclass overrode one of the two
-        self._formulas_checked = False  # once is enough: formulas do not change their shapes
-        if ends_in_link:
-            self._layers = self._layers[:-1]
-        elif link is not None and not self.from_logits:
-            refuse_other_ending(name, link_of(link), self._layers)
-
     def _run(self, features: Tensor) -> Tensor:
         """Return the network's output, or the link's input."""
         for layer in self._layers:
@@ -177,9 +121,6 @@ class Loss(Formulas):
                 f"{type(self).__name__}: the network's output has shape {shape}, expected (examples, outputs)"
             )
         return features
-
-    def _linked(self, prediction: Tensor) -> Tensor:
-        return link_of(self.link).of(prediction) if self._on_logits else prediction
 
     def _reduce(
         self,
@@ -233,6 +174,65 @@ class Loss(Formulas):
         finally:
             self.hard = hard
         return value, gradient, counted
+
+    def backward(self, input_grad: bool = False) -> Tensor | None:
+        """Send dL/dprediction back through the network; `network.grads()` then hold dL/dparameters.
+
+        Return dL/dfeatures if `input_grad=True`. Raises StateError without a forward before it, or if a layer has run
+        since.
+        """
+        if self._gradient is None or not self.network.training:
+            raise StateError(
+                f"{type(self).__name__}: backward without a forward before it: call loss(features, targets) first"
+                f"{'' if self.network.training else ', with the network in training mode (network.train())'}"
+            )
+        gradient, self._gradient = self._gradient, None
+        self._forwards.refuse_stale(type(self).__name__)
+        at_features = run_back(self._layers, gradient, input_grad)
+        factor = self.penalty_terms[1]
+        if factor is not None:
+            self.l2_penalty.add_gradient(factor)
+        return at_features
+
+    def evaluate(
+        self,
+        features: Tensor,
+        targets: Tensor,
+        sample_weight: Tensor | None = None,
+        *,
+        check_targets: bool | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Return the loss, 0-d, and the prediction, (n, o), in evaluation mode.
+
+        If the loss has a link the predictions are probabilities, even where the network leaves the link out.
+        """
+        with evaluating(self.network, self._everything):
+            prediction = self._run(features)
+            loss = self._reduce(prediction, targets, sample_weight, check_targets)
+        return loss, self._linked(prediction)
+
+    def predict(self, features: Tensor) -> Tensor:
+        """Return the prediction, (n, o), in evaluation mode: probabilities if the loss has a link."""
+        with evaluating(self.network, self._everything):
+            return self._linked(self._run(features))
+
+    def _linked(self, prediction: Tensor) -> Tensor:
+        return link_of(self.link).of(prediction) if self._on_logits else prediction
+
+    def weight_of(self, features: Tensor, targets: Tensor, sample_weight: Tensor | None = None) -> int | Tensor:
+        """Return the weight of a batch: the sum of its examples' weights, or their number if they have none."""
+        counted = self.counted(targets)
+        return len(features) if sample_weight is None and counted is None else summed(sample_weight, counted)
+
+    @property
+    def penalty(self) -> Tensor | float:
+        """The penalty's part of the last loss in training."""
+        squares, factor = self.penalty_terms
+        return 0.0 if factor is None else squares * (factor / 2)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what copies and pickles carry: no pending backward."""
+        return vars(self) | {"_gradient": None, "hard": None, "penalty_terms": NO_PENALTY}
 
     def _separately(self, prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         return self._value(prediction, target), self._gradient_of(prediction, target)

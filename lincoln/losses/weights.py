@@ -37,10 +37,10 @@ def reduced(
 def weighting(
     reduction: Reduction, prediction: Tensor, sample_weight: Tensor | None, counted: Tensor | None
 ) -> tuple[Tensor | None, float | Tensor | None]:
-    """Return the weights w_k, (n,), times the factor on their sum, and the factor, 1 / sum_k w_k; None for "sum".
+    """Return (w_k c, c), (n,) and 0-d, with c = 1 / sum_k w_k for "mean"; for "sum" (w_k, None).
 
-    The weights are None if there is no `sample_weight`. Those that the loss counts by itself, `counted`, (n, ...), are
-    factors in the sum of the weights alone. Weights for a prediction in half precision are in float32.
+    The first is None without `sample_weight`. The loss's own weights `counted`, (n, ...), enter sum_k w_k only: the
+    formulas contain them already. Weights for a prediction in half precision are in float32.
     """
     factor: float | Tensor | None = None
     if reduction == "mean" and sample_weight is None and counted is None:
@@ -99,8 +99,8 @@ def refuse_unusable(name: str, weight: Tensor) -> None:
         raise DataError(f"{name}: holds {place}; expected finite numbers of at least 0, one for each example")
 
 
-class Numbers:
-    """Numbers that a loss is given once, such as class weights, kept on the device and in the dtype of the predictions."""
+class OutputWeights:
+    """The numbers of an option, such as class weights, kept on the device and in the dtype of the predictions."""
 
     def __init__(self, loss: str, name: str, values: Tensor) -> None:
         self._loss, self._name = loss, name

@@ -20,7 +20,7 @@ from lincoln.training.history import TrainerRunResult
 from lincoln.training.tally import Tally
 
 POSITION = ("epoch", "batch", "in_epoch", "stopped", "epoch_from", "base_lr")
-"""The attributes of a run that say how far it is."""
+"""The attributes that give a run's position."""
 
 
 class RunState(ABC):
@@ -52,7 +52,7 @@ class RunState(ABC):
         self.stopped = ""
         """The reason to end the run before its last epoch, if there is one."""
         self.epoch_from = (0.0, 0.0)
-        """The tally when this epoch began."""
+        """The tally, summed loss and summed weight, when this epoch began."""
         self.epoch_random: dict[str, Tensor] = {}
         """The random state when this epoch began, if the run is saved."""
         self.resumed: dict[str, Tensor] | None = None
@@ -65,7 +65,7 @@ class RunState(ABC):
 
     @abstractmethod
     def check_finite(self, loss: float) -> None:
-        """Raise DivergenceError if the loss or the weights are not finite, with the last finite weights put back."""
+        """Raise DivergenceError if the loss or the weights are not finite, with the last finite weights restored."""
 
     @property
     def stopping(self) -> bool:
@@ -84,7 +84,7 @@ class RunState(ABC):
 
     @property
     def base_lr(self) -> float:
-        """The learning rate that the schedule's factor is on."""
+        """The learning rate that the schedule multiplies."""
         return self.step.base_lr
 
     @base_lr.setter
@@ -97,7 +97,7 @@ class RunState(ABC):
         return time.perf_counter() - self._started
 
     def start_clock(self) -> None:
-        """Count the seconds on from those of the history."""
+        """Start the clock at the seconds of the history."""
         self._started = time.perf_counter() - self.history.seconds
 
     @property
