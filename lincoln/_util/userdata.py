@@ -18,6 +18,7 @@ from torch import Tensor
 from lincoln._util import objects, refused
 from lincoln._util.frames import columns_of, is_frame, is_mixed
 from lincoln._util.text import short
+from lincoln._util.threads import on_few
 from lincoln.errors import DataError
 
 _quiet = threading.Lock()  # the warning filters belong to the whole process
@@ -111,13 +112,18 @@ def check_numbers(name: str, tensor: Any) -> None:
         tensor = tensor.to_dense()  # a batch of sparse features
     rows = max(1, _CHUNK * len(tensor) // tensor.numel())
     for start in range(0, len(tensor), rows):
-        finite = torch.isfinite(part := tensor[start : start + rows])
-        if not finite.all():
-            row, *rest = (~finite).nonzero()[0].tolist()
+        part = tensor[start : start + rows]
+        if not on_few(part.numel(), all_finite, part):
+            row, *rest = (~torch.isfinite(part)).nonzero()[0].tolist()
             raise DataError(
                 f"{name}: NaN or infinite values, the first ({part[(row, *rest)].item()}) at "
                 f"{(start + row, *rest) if rest else start + row}: drop those rows or fill them in before training"
             )
+
+
+def all_finite(tensor: Tensor) -> bool:
+    """Return True if no number is NaN or infinite."""
+    return bool(torch.isfinite(tensor).all())
 
 
 def same_length(**tensors: Tensor) -> None:

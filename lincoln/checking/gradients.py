@@ -13,6 +13,7 @@ from lincoln.checking.examination import Examination, culprits
 from lincoln.checking.judge import copied, duplicate, network_of
 from lincoln.checking.points import EXAMPLES
 from lincoln.checking.report import GradientReport
+from lincoln.engine.threads import threads_for
 from lincoln.errors import ArgumentError, LayerError, LincolnError
 from lincoln.layers import Layer
 from lincoln.losses import Loss
@@ -59,9 +60,10 @@ def check_gradients(
         exact = tuple(copied(tensor, torch.float64) for tensor in inputs)
         subject, given = _built(target, exact[0])
         examination = Examination(subject, exact, dtype, tolerance, seed, given)
-        findings = examination.run()
-        wrong = any(not row.passed for row in findings.rows)
-        blamed = list(culprits(examination, findings)) if wrong else []
+        with threads_for(network_of(subject), len(exact[0]) if exact[0].dim() else 1):
+            findings = examination.run()
+            wrong = any(not row.passed for row in findings.rows)
+            blamed = list(culprits(examination, findings)) if wrong else []
     notes = [_one_example(findings.varied)] if exact[0].dim() and len(exact[0]) == 1 else []
     return GradientReport(_label(target), findings.rows, blamed, notes)
 

@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 
 from lincoln._util.settings import AT_LEAST_ONE, setting
 from lincoln._util.tensors import usable
+from lincoln._util.threads import on_few
 from lincoln._util.userdata import as_tensor, same_length
 from lincoln.data.dataset import Batch, Dataset
 from lincoln.data.rows import Rows, whole
@@ -108,7 +109,9 @@ class DataLoader:
         return self._gathered(order, first)
 
     def _views(self, order: Tensor | None, first: int) -> Iterator[Batch]:
-        tensors = [whole(part) if order is None else part.index_select(0, order) for part in self._parts]
+        tensors = [
+            whole(part) if order is None else on_few(part.numel(), part.index_select, 0, order) for part in self._parts
+        ]
         # unsafe_split leaves out split's bookkeeping for autograd, which is not used here
         parts = [torch.unsafe_split(tensor, self.batch_size) for tensor in tensors]
         return islice(zip(*parts, strict=True), first, len(self))

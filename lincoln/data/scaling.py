@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lincoln._util.frames import names_of, refuse_other_names
 from lincoln._util.text import place
+from lincoln._util.threads import on_few
 from lincoln._util.userdata import as_numbers, as_tensor
 from lincoln.errors import DataError
 
@@ -38,6 +39,10 @@ def standardize(features: Array, like: Array | None = None) -> Array:
 
 def _scaled(x: Tensor, like: Tensor | None) -> Tensor:
     """Return the standardized features in float64."""
+    return on_few(x.numel(), _scaled_to, x, like)
+
+
+def _scaled_to(x: Tensor, like: Tensor | None) -> Tensor:
     dtype = x.dtype if like is None else like.dtype
     reference = (x if like is None else like).double()
     x = reference if like is None else x.double()

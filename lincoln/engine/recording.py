@@ -12,23 +12,19 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.utils._python_dispatch import TorchDispatchMode
+
+from lincoln._util.dispatch import Mode
 
 Slot = tuple[list[Any], int]
 """A place for a tensor: the list of a call's arguments, and the index in it."""
 
 
-class Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Watch(Mode):
     """Note each operation that torch dispatches inside the block: the operation, arguments, keywords and result."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.calls: list[tuple[Any, Sequence[Any], dict[str, Any], Any]] = []
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """Return False: torch, if it knows this hook, then leaves out a wrapper whose first call imports torch._dynamo."""
-        return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))

@@ -9,18 +9,18 @@ from contextlib import contextmanager, nullcontext
 import torch
 
 from lincoln._util.forks import ProcessLock, in_forked_children
+from lincoln._util.threads import PER_NUMBER, SMALL
 from lincoln.layers import Layer
-
-SMALL = 2**23
-"""Multiplications in one product from which a second thread saves time. Below it, threads mostly wait for each other."""
 
 
 def is_small(network: Layer, examples: int) -> bool:
-    """Return True if every product of a step on so many examples is too small to share between threads.
+    """Return True if every product of a step on so many examples, and its update, are too small to share between threads.
 
-    False if a layer that learns cannot tell its multiplications: it is not built, or of a kind that does not count them.
+    False if a layer that learns has not run yet.
     """
-    return max(layer.multiplications(examples) for _, layer in network.named_layers()) < SMALL
+    largest = max(layer.multiplications(examples) for _, layer in network.named_layers())
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    return max(largest, PER_NUMBER * parameters) < SMALL
 
 
 @contextmanager

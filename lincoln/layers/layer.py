@@ -8,13 +8,15 @@ from functools import partial
 from typing import Any, ClassVar, Self
 
 import torch
-from torch import Size, Tensor
+from torch import Size, Tensor, get_num_threads
+from torch.compiler import is_dynamo_compiling
 
 from lincoln import init
 from lincoln._util.tensors import usable
 from lincoln.errors import ArgumentError, MatchError, StateError
 from lincoln.layers.explain import explained, is_clear, not_a_tensor
 from lincoln.layers.parameters import Parameters
+from lincoln.layers.sizing import on_its_threads, uncounted
 
 Hook = Callable[[Tensor], Any]
 Pass = tuple[Size, Size]
@@ -58,6 +60,8 @@ class Layer(Parameters["Layer"]):
     """What the pending backward needs, as `_forward` left it."""
     pending: Pass | None = None
     """The forward that awaits its backward, if there is one."""
+    work: float | None = None
+    """Multiplications of the largest product for one example, once a forward has shown them."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -92,8 +96,13 @@ class Layer(Parameters["Layer"]):
         """Note the layer that this one feeds; a layer that learns takes its initialiser from it."""
 
     def multiplications(self, examples: int) -> float:
-        """Return the number of multiplications in the layer's product for a batch of `examples`; infinity if unknown."""
-        return math.inf if self.learns else 0
+        """Return the multiplications of the largest product for so many examples, as the first forward showed.
+
+        Other operations count as 4 for each number of the result. Infinity before the first forward of a layer that learns.
+        """
+        if self.work is None:
+            return math.inf if self.learns else 0
+        return self.work * examples
 
     def forward(self, input: Tensor) -> Tensor:
         """Return the layer's output. In training mode remember what `backward` needs; in evaluation mode, nothing.
@@ -101,10 +110,13 @@ class Layer(Parameters["Layer"]):
         Raises MatchError or DimensionError for an input that does not fit, LayerError if `_forward` itself fails.
         """
         if not self.built:
-            self._build(input)
+            uncounted(self._build, input)
         kept = self.saved
         try:
-            output = self._forward(input)
+            if self.work is not None and (is_dynamo_compiling() or get_num_threads() == 1):
+                output = self._forward(input)
+            else:
+                output = on_its_threads(self, self._forward, input)
             if self.training:
                 self.pending = input.shape, output.shape
             else:
@@ -148,7 +160,10 @@ class Layer(Parameters["Layer"]):
             )
         self.needs_input_grad = input_grad
         try:
-            gradient = self._backward(output_grad)
+            if is_dynamo_compiling() or get_num_threads() == 1:
+                gradient = self._backward(output_grad)
+            else:
+                gradient = on_its_threads(self, self._backward, output_grad)
         except BaseException as error:
             if is_clear(error):
                 raise

@@ -79,4 +79,5 @@ class Linear(Layer):
         self.suggested_init = following.suited_init
 
     def multiplications(self, examples: int) -> float:
-        return self.W.numel() * examples if self.built else super().multiplications(examples)
+        counted_from_W = self.built and self.work is None  # no forward has shown them yet
+        return self.W.numel() * examples if counted_from_W else super().multiplications(examples)

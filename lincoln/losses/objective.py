@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, get_num_threads
+from torch.compiler import is_dynamo_compiling
 
 from lincoln._util.settings import FINITE_NON_NEGATIVE, instance_of, one_of, within
+from lincoln._util.threads import on_few
 from lincoln.errors import ArgumentError, DataError, DimensionError, LincolnError, StateError
 from lincoln.layers import Layer, evaluating, run_back
 from lincoln.losses.base import Formulas, stands_for
@@ -107,7 +109,9 @@ class Loss(Formulas):
         not fit, DataError for values that do not.
         """
         prediction = self._run(features)
-        return self._reduce(prediction, targets, sample_weight, check_targets, penalized)
+        if is_dynamo_compiling() or get_num_threads() == 1:
+            return self._reduce(prediction, targets, sample_weight, check_targets, penalized)
+        return on_few(prediction.numel(), self._reduce, prediction, targets, sample_weight, check_targets, penalized)
 
     __call__ = forward
 
@@ -116,10 +120,8 @@ class Loss(Formulas):
         for layer in self._layers:
             features = layer.forward(features)
         if features.dim() < 2:
-            shape = tuple(features.shape)
-            raise DimensionError(
-                f"{type(self).__name__}: the network's output has shape {shape}, expected (examples, outputs)"
-            )
+            name, shape = type(self).__name__, tuple(features.shape)
+            raise DimensionError(f"{name}: the network's output has shape {shape}, expected (examples, outputs)")
         return features
 
     def _reduce(
@@ -208,7 +210,7 @@ class Loss(Formulas):
         """
         with evaluating(self.network, self._everything):
             prediction = self._run(features)
-            loss = self._reduce(prediction, targets, sample_weight, check_targets)
+            loss = on_few(prediction.numel(), self._reduce, prediction, targets, sample_weight, check_targets)
         return loss, self._linked(prediction)
 
     def predict(self, features: Tensor) -> Tensor:
@@ -217,7 +219,7 @@ class Loss(Formulas):
             return self._linked(self._run(features))
 
     def _linked(self, prediction: Tensor) -> Tensor:
-        return link_of(self.link).of(prediction) if self._on_logits else prediction
+        return on_few(prediction.numel(), link_of(self.link).of, prediction) if self._on_logits else prediction
 
     def weight_of(self, features: Tensor, targets: Tensor, sample_weight: Tensor | None = None) -> int | Tensor:
         """Return the weight of a batch: the sum of its examples' weights, or their number if they have none."""

@@ -12,6 +12,7 @@ from torch import Tensor
 from lincoln._util.frames import Names, names_of, refuse_other_names
 from lincoln._util.settings import AT_LEAST_ONE, setting, unexpected
 from lincoln._util.tensors import chosen_device
+from lincoln._util.threads import on_few
 from lincoln._util.userdata import as_tensor, check_numbers, same_length, to_numpy
 from lincoln.callbacks import Callback
 from lincoln.callbacks.display import LinePrinter, ProgressDisplay, on_terminal
@@ -154,7 +155,7 @@ class Model(ABC):
         refuse_other_names(name, names_of(features), self._columns)
         x = as_tensor(name, features)
         device, dtype = self.network.where
-        x = x.to(self.device or device or x.device, dtype or torch.get_default_dtype())
+        x = on_few(x.numel(), x.to, self.device or device or x.device, dtype or torch.get_default_dtype())
         check_numbers(name, x)  # after conversion: 1e300 is infinite in float32
         return x
 

@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, get_num_threads
+from torch.compiler import is_dynamo_compiling
 
 from lincoln._util.settings import NON_NEGATIVE, instance_of, within
+from lincoln._util.threads import on_few
 from lincoln.errors import MatchError, StateError
 from lincoln.layers import Layer
 
@@ -50,7 +52,10 @@ class Optimizer(ABC):
         if not self._first.has_grad:
             raise StateError(f"{self._first.label} has no new gradient: call loss.backward() before each step()")
         self.steps += 1
-        self.update(w, g)
+        if is_dynamo_compiling() or get_num_threads() == 1:
+            self.update(w, g)
+        else:
+            on_few(w.numel(), self.update, w, g)
         self._first.has_grad = False  # each gradient serves one step
 
     def vectors(self) -> dict[str, Tensor]:

@@ -12,9 +12,9 @@ from cases import LOSSES, LossCase
 
 import lincoln as lnc
 from lincoln import Callback, DataLoader, Dataset, Trainer, TrainerConfig
+from lincoln._util.threads import SMALL
 from lincoln.engine.recording import Recording
 from lincoln.engine.replay import Replay
-from lincoln.engine.threads import SMALL
 from lincoln.errors import LayerError, StateError
 from lincoln.estimators import MLPClassifier, MLPRegressor
 from lincoln.layers import Dense, Dropout, Layer, Linear, ReLU, Sequential, SparseLinear, Tanh

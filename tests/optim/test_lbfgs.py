@@ -1,11 +1,9 @@
-"""L-BFGS over a network's vectors, and the number of threads of a run."""
+"""L-BFGS over a network's vectors."""
 
-import numpy as np
 import pytest
 import torch
 
 import lincoln as lnc
-from lincoln.engine.threads import threads_for
 from lincoln.layers import Dense, Linear, Sequential
 from lincoln.optim.lbfgs import minimize
 
@@ -39,62 +37,3 @@ def test_it_stops_where_it_is_told_to():
     assert result.fun == pytest.approx(loss.evaluate(x, y)[0].item(), rel=1e-5)
     assert result.fun < first
     assert minimize(loss, x, y, max_fun=2).nfev < minimize(loss, x, y, max_iter=50).nfev
-
-
-@pytest.mark.parametrize(
-    ("network", "features", "examples", "one"),
-    [
-        (Sequential(Dense(10), Dense(1)), 30, 200, True),
-        (Sequential(Dense(256), Dense(256), Dense(1)), 30, 200, False),
-        (Dense(10), 30, 100_000, False),
-        (Sequential(Dense(100), Dense(10)), 64, 200, True),
-    ],
-)
-def test_small_products_are_not_shared_out(network, features, examples, one):
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        network(torch.zeros(1, features))
-        with threads_for(network, examples):
-            assert torch.get_num_threads() == (1 if one else 2)
-        assert torch.get_num_threads() == 2
-        with pytest.raises(ZeroDivisionError), threads_for(network, examples):
-            np.divide(1, 1)
-            1 / 0  # noqa: B018
-        assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(before)
-
-
-def test_a_run_inside_a_run_leaves_it_its_one_thread():
-    network = Dense(1)
-    network(torch.zeros(1, 4))
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        with threads_for(network, 10):
-            with threads_for(network, 10):
-                assert torch.get_num_threads() == 1
-            assert torch.get_num_threads() == 1
-        assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(before)
-
-
-def test_layers_of_other_kinds_are_not_judged():
-    class Scale(lnc.Layer):
-        def build(self, input):
-            return {"s": input.new_ones(1)}
-
-        def _forward(self, input):
-            return input * self.s
-
-    network = Sequential(Scale(), Dense(2))
-    network(torch.zeros(1, 3))
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        with threads_for(network, 1):
-            assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(before)
