@@ -20,24 +20,28 @@ from lincoln._util.measured import class_indices, class_probabilities, positive_
 from lincoln.errors import ArgumentError, DataError, DimensionError
 
 Metric = Callable[[Any, Any], float]
-"""A function of (targets, predictions)."""
+"""A function of (targets, predictions). Its attribute `higher_is_better`, if it has one, says which values are the best for
+a run that watches it."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _on_classes(metric: F) -> F:
-    """Mark a metric that compares classes: Trainer decides them from the network's outputs first."""
-    metric.on_classes = True  # type: ignore[attr-defined]
-    return metric
+def _marked(**marks: bool) -> Callable[[F], F]:
+    """Mark a metric.
+
+    - `on_classes`: it compares classes; Trainer decides them from the network's outputs first.
+    - `on_probabilities`: it takes probabilities; Classifier passes them on without deciding classes.
+    - `higher_is_better`: which values a run that watches it keeps.
+    """
+
+    def mark(metric: F) -> F:
+        vars(metric).update(marks)
+        return metric
+
+    return mark
 
 
-def _on_probabilities(metric: F) -> F:
-    """Mark a metric that takes probabilities: Classifier passes them on without deciding classes."""
-    metric.on_probabilities = True  # type: ignore[attr-defined]
-    return metric
-
-
-@_on_classes
+@_marked(on_classes=True, higher_is_better=True)
 def accuracy(targets: Any, predictions: Any) -> float:
     """Return the fraction of examples whose prediction equals the target; with several labels, all must be equal."""
     t, p = same_classes(targets, predictions)
@@ -45,7 +49,7 @@ def accuracy(targets: Any, predictions: Any) -> float:
     return float(np.mean(right if right.ndim == 1 else right.all(tuple(range(1, right.ndim)))))
 
 
-@_on_classes
+@_marked(on_classes=True)
 def confusion_matrix(targets: Any, predictions: Any) -> np.ndarray:
     """Return how many examples of each class (row) were predicted as each class (column), (classes, classes).
 
@@ -63,7 +67,7 @@ def confusion_matrix(targets: Any, predictions: Any) -> np.ndarray:
     return matrix
 
 
-@_on_classes
+@_marked(on_classes=True, higher_is_better=True)
 def precision(targets: Any, predictions: Any) -> float:
     """TP / (TP + FP): the fraction of the examples predicted positive that are positive."""
     from sklearn.metrics import precision_score
@@ -71,7 +75,7 @@ def precision(targets: Any, predictions: Any) -> float:
     return _score(precision_score, targets, predictions)
 
 
-@_on_classes
+@_marked(on_classes=True, higher_is_better=True)
 def recall(targets: Any, predictions: Any) -> float:
     """TP / (TP + FN): the fraction of the positive examples that are found, also called the true positive rate."""
     from sklearn.metrics import recall_score
@@ -79,13 +83,13 @@ def recall(targets: Any, predictions: Any) -> float:
     return _score(recall_score, targets, predictions)
 
 
-@_on_classes
+@_marked(on_classes=True, higher_is_better=True)
 def true_positive_rate(targets: Any, predictions: Any) -> float:
     """TP / (TP + FN): an alias of recall, by the name used beside the false positive rate."""
     return recall(targets, predictions)
 
 
-@_on_classes
+@_marked(on_classes=True, higher_is_better=False)
 def false_positive_rate(targets: Any, predictions: Any) -> float:
     """FP / (FP + TN): the fraction of the negative examples that are predicted positive."""
     from sklearn.metrics import multilabel_confusion_matrix
@@ -97,7 +101,7 @@ def false_positive_rate(targets: Any, predictions: Any) -> float:
     return float(rates[1] if _average(t, classes) == "binary" else rates.mean())
 
 
-@_on_classes
+@_marked(on_classes=True, higher_is_better=True)
 def f1(targets: Any, predictions: Any) -> float:
     """2 TP / (2 TP + FP + FN): the harmonic mean of precision and recall."""
     from sklearn.metrics import f1_score
@@ -114,7 +118,7 @@ def _average(t: np.ndarray, classes: np.ndarray) -> str:
     return "binary" if t.ndim == 1 and len(classes) == 2 else "macro"
 
 
-@_on_probabilities
+@_marked(on_probabilities=True, higher_is_better=True)
 def roc_auc(targets: Any, probabilities: Any) -> float:
     """Return the area under the ROC curve: the probability that a random positive example scores above a negative one.
 
@@ -135,7 +139,7 @@ def roc_auc(targets: Any, probabilities: Any) -> float:
     return float(roc_auc_score(t, p, average="macro"))
 
 
-@_on_probabilities
+@_marked(on_probabilities=True, higher_is_better=False)
 def log_loss(targets: Any, probabilities: Any) -> float:
     """-log P(target), the mean over examples in nats: `LogLoss` for (n,), `CrossEntropy` for (n, classes).
 
@@ -196,6 +200,7 @@ def _one_fraction(**arguments: float | None) -> tuple[str, float]:
     return name, value
 
 
+@_marked(higher_is_better=False)
 def mean_squared_error(targets: Any, predictions: Any) -> float:
     """mean((target - prediction)^2) over examples and outputs, in the targets' unit squared."""
     from sklearn.metrics import mean_squared_error
@@ -203,6 +208,7 @@ def mean_squared_error(targets: Any, predictions: Any) -> float:
     return float(mean_squared_error(*same_numbers(targets, predictions)))
 
 
+@_marked(higher_is_better=False)
 def mean_absolute_error(targets: Any, predictions: Any) -> float:
     """mean(|target - prediction|) over examples and outputs, in the targets' unit."""
     from sklearn.metrics import mean_absolute_error
@@ -210,6 +216,7 @@ def mean_absolute_error(targets: Any, predictions: Any) -> float:
     return float(mean_absolute_error(*same_numbers(targets, predictions)))
 
 
+@_marked(higher_is_better=True)
 def r2(targets: Any, predictions: Any) -> float:
     """1 - sum((target - prediction)^2) / sum((target - mean)^2), the mean over outputs.
 

@@ -16,14 +16,14 @@ from lincoln.engine.threads import threads_for
 from lincoln.errors import DataError, StateError
 from lincoln.layers import Layer
 from lincoln.losses import Loss
-from lincoln.metrics import Metric
 from lincoln.optim import Optimizer
 from lincoln.training import resume
 from lincoln.training.binding import bind_loss, bind_optimizer
 from lincoln.training.config import TrainerConfig
-from lincoln.training.evaluation import measure, metric_name
+from lincoln.training.evaluation import measure
 from lincoln.training.forms import checked_first, refuse_other_forms
 from lincoln.training.history import TrainerRunResult
+from lincoln.training.metrics import MetricArgument, named_metrics
 from lincoln.training.prepare import Data, Loader, Prepared, build, checked_as_a_whole, prepare
 from lincoln.training.random import seeded, set_random_state_of
 from lincoln.training.tally import Tally
@@ -34,9 +34,10 @@ class Trainer(Run):
 
     `loss` and `optimizer` are classes, factories such as `functools.partial(Adam, lr=1e-3)`, or instances bound to the
     model. Data are a `Dataset`, (features, targets) or (features, targets, weights), or any iterable of such batches,
-    torch's own DataLoader included. `metric`, a function of (targets, predictions), is measured after each epoch on the
-    validation data and, with `measure_training`, on the training data. `loader(dataset, size)` makes the training batches
-    of a Dataset instead of `DataLoader`; `tally` counts the loss instead of `Tally`; `history` is appended to.
+    torch's own DataLoader included. `metric`, a function of (targets, predictions), a list of them or a dict of name to
+    function, is measured after each epoch on the validation data and, with `measure_training`, on the training data.
+    `loader(dataset, size)` makes the training batches of a Dataset instead of `DataLoader`; `tally` counts the loss instead
+    of `Tally`; `history` is appended to.
 
     The loop runs in torch's inference mode and waits for the device once an epoch. If the loss or the weights are then
     not finite, the last finite weights and optimizer state are restored, and DivergenceError is raised. Unusable data
@@ -52,15 +53,15 @@ class Trainer(Run):
         train_dataset: Data,
         val_dataset: Data | None = None,
         callbacks: Sequence[Callback] = (),
-        metric: Metric | None = None,
+        metric: MetricArgument | None = None,
         loader: Loader | None = None,
         tally: Tally | None = None,
         history: TrainerRunResult | None = None,
     ) -> None:
-        super().__init__(model, config, bind_loss(loss, model), bind_optimizer(optimizer, model), callbacks, tally, history)
+        bound = bind_loss(loss, model), bind_optimizer(optimizer, model)
+        super().__init__(model, config, *bound, callbacks, tally, history, named_metrics("Trainer", metric))
         refuse_other_forms(train_dataset=train_dataset, val_dataset=val_dataset)
         self.train_dataset, self.val_dataset, self.metric, self.loader = train_dataset, val_dataset, metric, loader
-        self.history.metric = metric_name("Trainer", metric)
         self._prepared: Prepared | None = None
 
     def train(self) -> TrainerRunResult:
@@ -134,23 +135,19 @@ class Trainer(Run):
         return True
 
     def validation_step(self, batches: Iterable[Batch]) -> None:
-        """Note the loss, and the metric if there is one, on `batches`, leaving no trace in the network."""
-        loss, value = measure(self.loss, self.metric, batches, self.val_dataset)
-        self.history.val_losses.append(loss)
-        if value is not None:
-            self.history.val_metrics.append(value)
+        """Note the loss and the metrics on `batches`, leaving no trace in the network."""
+        self.history.note_validation(*measure(self.loss, self.metrics, batches, self.val_dataset))
 
     def _measure_training(self) -> None:
-        """Note the metric on the training data, if the config says so."""
-        if self.config.measure_training:
-            _, value = measure(self.loss, self.metric, self.train_batches, self.train_dataset)
-            if value is not None:
-                self.history.metrics.append((self.epoch, value))
+        """Note the metrics on the training data, if the config says so, or if one of them is watched."""
+        if self.metrics and (self.config.measure_training or (self.config.watch != "loss" and self.val_dataset is None)):
+            _, values = measure(self.loss, self.metrics, self.train_batches, self.train_dataset)
+            self.history.note_metrics(self.epoch, values)
 
     def _end_epoch(self) -> None:
         self.history.learning_rates.append(self.optimizer.lr)
         if self.schedule is not None:
-            self.schedule.observe(self.watched)
+            self.schedule.observe(self.watched_loss)
         self.in_epoch = False
         self.callbacks.call("epoch_end", self)
 

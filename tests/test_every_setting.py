@@ -31,6 +31,7 @@ FRACTION = ("a number from 0 to 1", (-0.1, 1.1))
 FLAG = ("True or False", (1, 0, None))
 BETAS = ("two numbers, each of at least 0 and below 1", (0.9, (0.9,), (0.9, 1.0), (-0.1, 0.9), (0.9, True), (0.9, "0.9")))
 
+WATCH = "'loss' or the name of a metric"
 NETWORK = ("a Layer", (None, 3, Linear))
 SGD = {"network": NETWORK, "lr": NUMBER, "momentum": NUMBER, "nesterov": FLAG, "weight_decay": NUMBER}
 ADAM = {"network": NETWORK, "lr": NUMBER, "betas": BETAS, "eps": NUMBER, "weight_decay": NUMBER, "amsgrad": FLAG}
@@ -89,6 +90,8 @@ TABLE = {
         "progress": ("'auto', 'lines' or None", ("line", False)),
         "log_interval": COUNT,
         "replay": FLAG,
+        "watch": (WATCH, ("", None, 3)),
+        "mode": ("'auto', 'min' or 'max'", ("up", None)),
     },
 }
 NAN = (math.nan, np.float64("nan"), torch.tensor(math.nan))
@@ -123,7 +126,7 @@ def test_every_setting_is_in_the_table():
 def test_bad_settings_are_refused_in_one_form(kind, name):
     expected, values = TABLE[kind][name]
     for value in (*values, *EVERYWHERE):
-        if isinstance(value, {"True or False": bool | np.bool_, "a path, or None": str}.get(expected, ())):
+        if isinstance(value, {"True or False": bool | np.bool_, "a path, or None": str, WATCH: str}.get(expected, ())):
             continue  # right here
         with pytest.raises(ArgumentError) as refusal:
             made(kind, name, value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from lincoln._util.settings import unexpected
 from lincoln.training.state import RunState
 
 POINTS = ("train_begin", "epoch_begin", "step_begin", "step_end", "epoch_end", "train_end")
@@ -83,3 +84,15 @@ class Callbacks:
                 errors.append(error)
         if errors:
             raise errors[0]
+
+
+def checked(owner: str, callbacks: Sequence[Callback]) -> Sequence[Callback]:
+    """Return the callbacks. Raises ArgumentError, in the name of `owner`, unless they are a list of callbacks."""
+    if not isinstance(callbacks, list | tuple):
+        raise unexpected(owner, "callbacks", callbacks, "a list of callbacks")
+    for callback in callbacks:
+        if isinstance(callback, type):
+            raise unexpected(owner, "callbacks", callback, f"an instance: write {callback.__name__}(...)")
+        if not isinstance(callback, Callback):
+            raise unexpected(owner, "callbacks", callback, "instances of lincoln.Callback")
+    return callbacks

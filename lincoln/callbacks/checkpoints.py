@@ -30,7 +30,8 @@ Restore = Callable[[dict[str, Tensor], dict[str, Any]], None]
 class Checkpoints(Callback):
     """Save the run in the config's folder every `checkpoint_interval` steps, or after each epoch if that is None.
 
-    The last `keep_checkpoints` files are kept. The epoch with the lowest watched loss is `best.safetensors` too.
+    The last `keep_checkpoints` files are kept. The epoch with the best value of what is watched, by default the lowest
+    loss, is `best.safetensors` too.
     """
 
     saved = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from lincoln._util.marks import recordable
@@ -33,14 +33,15 @@ def on_terminal() -> bool:
 
 @recordable
 class LinePrinter(Callback):
-    """Print the notebook's line every `every` steps: epoch, training loss per example since the last line, and a metric.
+    """Print the notebook's line every `every` steps: epoch, training loss per example since the last line, and the metrics.
 
-    `measure()` returns the metric on the training data; it is noted in the history too.
+    `measure()` returns the metrics on the training data by name, or the one that the history names; they are noted in the
+    history too.
     """
 
     saved = False
 
-    def __init__(self, every: int, measure: Callable[[], float]) -> None:
+    def __init__(self, every: int, measure: Callable[[], Mapping[str, float] | float]) -> None:
         self.every = every
         self.measure = measure
 
@@ -54,11 +55,12 @@ class LinePrinter(Callback):
             loss = (total - self._reported[0]) / weight if weight else 0.0  # all examples since then may weigh 0
             self._reported = total, examples
             trainer.check_finite(loss)
-            value = self.measure()
-            trainer.history.metrics.append((trainer.epoch, value))
-            name = trainer.history.metric
-            shown = f"{value * 100:.3f}%" if name == "accuracy" else f"{value:.4f}"
-            line = f"Epoch {trainer.epoch}.. Train loss: {loss:.4f}..  {name.capitalize()}: {shown}"
+            measured = self.measure()
+            values = measured if isinstance(measured, Mapping) else {trainer.history.metric: measured}
+            trainer.history.note_metrics(trainer.epoch, values)
+            line = f"Epoch {trainer.epoch}.. Train loss: {loss:.4f}"
+            for name, value in values.items():
+                line += f"..  {name.capitalize()}: {f'{value * 100:.3f}%' if name == 'accuracy' else f'{value:.4f}'}"
             if trainer.history.val_losses:
                 line += f"..  Val loss: {trainer.history.val_losses[-1]:.4f}"
             print(line)
@@ -89,8 +91,7 @@ class Speed(Callback):
             parts.append(_marked("loss", history.losses, best=not history.val_losses))
         if history.val_losses:
             parts.append(_marked("val loss", history.val_losses, best=True))
-        if history.val_metrics:
-            parts.append(f"{history.metric} {history.val_metrics[-1]:.4f}")
+        parts += [f"{name} {values[-1]:.4f}" for name, values in history.val_metrics_by_name.items()]
         parts.append(f"lr {trainer.optimizer.lr:.3g}")
         parts.append(f"{(trainer.tally.examples - self._examples) / max(seconds, 1e-9):,.0f} examples/s")
         done = self.epochs_done(trainer) - self._done

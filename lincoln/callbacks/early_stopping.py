@@ -10,16 +10,16 @@ from lincoln.callbacks.base import Callback
 from lincoln.training.best import Best
 from lincoln.training.state import RunState
 
-_MISSING = "the loss is nan; such epochs are never the best. Look for NaN in the data, or lower the learning rate"
+_MISSING = "nan; such epochs are never the best. Look for NaN in the data, or lower the learning rate"
 
 
 @recordable
 class EarlyStopping(Callback):
-    """Stop after `patience` epochs without progress of the watched loss, and end with the weights of the best epoch.
+    """Stop after `patience` epochs without progress of what is watched, and end with the weights of the best epoch.
 
-    The loss of the validation data is watched, or of the training data if there are none. With `patience` None the run
-    is never stopped, and no weights are kept; the best epoch is still known (`improved`). An epoch whose loss is NaN makes
-    no progress, and a warning names the first.
+    The config's `watch`, the loss or a metric, is watched: on the validation data, or on the training data if there are
+    none. With `patience` None the run is never stopped, and no weights are kept; the best epoch is still known
+    (`improved`). An epoch whose value is NaN makes no progress, and a warning names the first.
     """
 
     saved = False  # its state has a place of its own in a checkpoint
@@ -40,7 +40,7 @@ class EarlyStopping(Callback):
         value = self.watched(trainer)
         if math.isnan(value) and not self._warned:
             self._warned = True
-            warnings.warn(f"epoch {trainer.epoch}: {_MISSING}", stacklevel=2)
+            warnings.warn(f"epoch {trainer.epoch}: the {trainer.history.watch} is {_MISSING}", stacklevel=2)
         keeps_weights = self.patience is not None and self.restore_best
         self.improved = self.best.observe(value, trainer.model if keeps_weights else None)
         if self.patience is not None and self.best.epochs_since >= self.patience:
@@ -48,9 +48,9 @@ class EarlyStopping(Callback):
 
     def no_progress(self, trainer: RunState) -> None:
         """Stop the run; a subclass may do something else first."""
-        missing = sum(map(math.isnan, trainer.watched_losses[-self.best.epochs_since :]))
+        missing = sum(map(math.isnan, trainer.history.watched[-self.best.epochs_since :]))
         of_them = f"; it was nan in {missing} of them" if missing else ""
-        trainer.stop(f"no better loss in {self.patience} epochs (patience){of_them}")
+        trainer.stop(f"no better {trainer.history.watch} in {self.patience} epochs (patience){of_them}")
 
     def resumed(self, trainer: RunState, more_epochs: bool) -> None:
         """Judge a resumed run by the patience it has now. A run that has lost it goes on if it is given more epochs."""

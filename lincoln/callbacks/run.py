@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from lincoln.callbacks.base import Callback, Callbacks
+from lincoln.callbacks.base import Callback, Callbacks, checked
 from lincoln.callbacks.checkpoints import Checkpoints
 from lincoln.callbacks.display import shown_by
 from lincoln.callbacks.early_stopping import EarlyStopping
@@ -16,11 +16,13 @@ from lincoln.callbacks.finite import FiniteGuard
 from lincoln.errors import ArgumentError
 from lincoln.layers import Layer
 from lincoln.losses import Loss
+from lincoln.metrics import Metric
 from lincoln.optim import Optimizer
 from lincoln.training import resume
 from lincoln.training.best import Best
 from lincoln.training.config import TrainerConfig
 from lincoln.training.history import TrainerRunResult
+from lincoln.training.metrics import mode_of
 from lincoln.training.state import RunState
 from lincoln.training.tally import Tally
 
@@ -37,11 +39,16 @@ class Run(RunState):
         callbacks: Sequence[Callback],
         tally: Tally | None,
         history: TrainerRunResult | None,
+        metrics: Mapping[str, Metric],
     ) -> None:
         super().__init__(model, config, loss, optimizer, tally, history)
+        self.metrics = metrics
+        mode = mode_of(config.watch, config.mode, metrics)
+        self.history.metric = next(iter(metrics), "metric")
+        self.history.watch, self.history.higher_is_better = config.watch, mode == "max"
         self.guard = FiniteGuard(optimizer)
-        self.early_stopping = EarlyStopping(config.patience, config.restore_best, Best(config.min_delta))
-        listening = [*callbacks, *shown_by(config)]
+        self.early_stopping = EarlyStopping(config.patience, config.restore_best, Best(config.min_delta, mode))
+        listening = [*checked("Trainer", callbacks), *shown_by(config)]
         saved = [callback for callback in listening if callback.saved]
         self.parts = resume.Parts(self.early_stopping.best, saved)
         self.checkpoints: Checkpoints | None = None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor
@@ -15,24 +15,27 @@ from lincoln._util.tensors import chosen_device
 from lincoln._util.threads import on_few
 from lincoln._util.userdata import as_tensor, check_numbers, same_length, to_numpy
 from lincoln.callbacks import Callback
+from lincoln.callbacks.base import checked
 from lincoln.callbacks.display import LinePrinter, ProgressDisplay, on_terminal
 from lincoln.data import Batch, Dataset, generate_batches
-from lincoln.errors import DataError, StateError
+from lincoln.errors import ArgumentError, DataError, StateError
 from lincoln.layers import Layer
 from lincoln.losses import Loss
 from lincoln.metrics import Metric
 from lincoln.models.batches import GeneratedBatches
 from lincoln.models.encoding import Encoding
-from lincoln.models.measuring import LabelMetric, name_of
+from lincoln.models.measuring import LabelMetric
 from lincoln.models.predicting import CHUNK, predictions
+from lincoln.models.settings import RunSettings, run_config
+from lincoln.models.weights import sample_weights
 from lincoln.optim import Optimizer
 from lincoln.steps import evaluate
 from lincoln.trainer import Trainer
 from lincoln.training.binding import bind_loss, bind_optimizer
 from lincoln.training.config import TrainerConfig
-from lincoln.training.evaluation import metric_name
 from lincoln.training.forms import described
 from lincoln.training.history import History
+from lincoln.training.metrics import MetricArgument, named_metrics, values
 
 
 class Model(ABC):
@@ -47,17 +50,17 @@ class Model(ABC):
         network: Layer,
         loss: Loss | Callable[[Layer], Loss],
         optimizer: Optimizer | Callable[[Layer], Optimizer],
-        metric: Metric,
+        metric: MetricArgument | None,
         batch_gen: Callable[..., Iterator[Batch]],
         device: str | torch.device | None,
     ) -> None:
         self.network = network
         self.loss = bind_loss(loss, network)
         self.optimizer = bind_optimizer(optimizer, network)
-        metric_name(self, metric)
         if not callable(batch_gen):
             raise unexpected(self, "batch_gen", batch_gen, "a function of (features, labels, size=...)")
         self.metric = metric
+        named_metrics(type(self).__name__, metric)  # a wrong one is refused here, not after training
         self.batch_gen = batch_gen
         self.device = None if device is None else chosen_device(device)
         self._encoding: Encoding | None = None  # set once the data of the first fit have passed all checks
@@ -76,55 +79,108 @@ class Model(ABC):
         validation_data: tuple[Any, Any] | None = None,
         seed: int | None = None,
         progress: bool | None = None,
+        *,
+        sample_weight: Any = None,
+        class_weight: Mapping[Any, float] | str | None = None,
+        callbacks: Sequence[Callback] = (),
+        **settings: Unpack[RunSettings],
     ) -> History:
         """Train for `epochs` passes through the data, from the present weights: a second call continues the first.
 
         Every `print_every` steps a line is printed with the epoch, the loss per example since the last line, and the
-        metric on the training data; None or 0 prints nothing. `validation_data`, (features, labels), is measured after
-        each epoch. `seed` fixes initial weights that are not made yet and the order of the batches. On a terminal a
-        progress bar is shown, unless `progress` is False.
+        metrics on the training data; None or 0 prints nothing. `validation_data`, (features, labels), is measured after
+        each epoch. `seed` fixes initial weights that are not made yet and the order of the batches. On a
+        terminal a progress bar is shown, unless `progress` is False.
+
+        `sample_weight`, (n,), says how much each example counts in the loss; `class_weight`, "balanced" or a dict of class
+        to weight, how much the examples of a class do; their product counts. Metrics are not weighted. `callbacks` listen
+        to the run. `schedule`, `schedule_unit`, `clip_norm`, and for early stopping `patience`, `min_delta`,
+        `restore_best`, `watch` and `mode`, are settings of `TrainerConfig`. The history is also kept as `history_`, even if
+        the fit is interrupted.
 
         Raises DataError, MatchError or ArgumentError for data or arguments that cannot be used, and leaves the weights as
         they were; raises DivergenceError if the loss stops being finite, with the weights of the last finite epoch.
         """
         epochs = setting(self, "epochs", epochs, AT_LEAST_ONE)
         batch_size = setting(self, "batch_size", batch_size, AT_LEAST_ONE)
+        config = run_config(epochs, batch_size, seed, settings)
         x, columns = self._features(features), names_of(features) or self._columns
         encoding = self._encoding_for(labels).continuing(self._encoding)
-        data = _dataset(x, encoding.encode(labels))
+        data = _dataset(x, encoding.encode(labels), self._weights(x, labels, sample_weight, class_weight))
         validation = None if validation_data is None else self._validation_set(validation_data, encoding, columns)
-        metric = LabelMetric(self.metric, encoding, self.threshold)
+        listening = print_every, progress, callbacks
+        return self._run(config, data, validation, encoding, columns, listening, as_tensors=isinstance(features, Tensor))
 
-        def measured() -> float:
-            return metric(data.tensors[1], self._predictions(x))
+    def _run(
+        self,
+        config: TrainerConfig,
+        data: Dataset,
+        validation: Dataset | None,
+        encoding: Encoding,
+        columns: Names | None,
+        listening: tuple[int | None, bool | None, Sequence[Callback]],
+        as_tensors: bool,
+    ) -> History:
+        """Train on checked data. Return the history, which ends with the metrics on the training data."""
+        x, targets, *_ = data.tensors
+        metrics = self._metrics(encoding)
 
-        callbacks = _displays(print_every, progress, measured)
+        def measured() -> dict[str, float]:
+            return values(metrics, self.loss, targets, self._predictions(x))
+
+        print_every, progress, callbacks = listening
+        callbacks = [*_displays(print_every, progress, measured), *checked("fit", callbacks)]
         if self.device is not None:
             self.network.to(self.device)
-        config = TrainerConfig(epochs, batch_size, seed=seed, progress=None)
-        loader = self._loader(data, as_tensors=isinstance(features, Tensor))
-        trainer = Trainer(
-            self.network, config, self.loss, self.optimizer, data, validation, callbacks, metric=metric, loader=loader
-        )
+        own = self.network, config, self.loss, self.optimizer
+        trainer = Trainer(*own, data, validation, callbacks, metrics or None, self._loader(data, as_tensors))
+        self.history_ = trainer.history
         encoding.accept_outputs(trainer.prepare())
         self._encoding, self._columns = encoding, columns
         history = trainer.train()
-        history.metrics.append((history.epochs, measured()))
+        history.note_metrics(history.epochs, measured())
         return history
 
     def score(self, features: Any, labels: Any) -> float:
-        """Return the metric on these data."""
-        return self.evaluate(features, labels)[name_of(self.metric)]
+        """Return the metric on these data; of several, the first. Raises ArgumentError if there is none."""
+        names = list(named_metrics(type(self).__name__, self.metric))
+        if not names:
+            raise ArgumentError(f"{type(self).__name__}: metric is None, so there is no score; expected a function")
+        return self.evaluate(features, labels)[names[0]]
 
     def evaluate(self, features: Any, labels: Any) -> dict[str, float]:
-        """Return the loss per example and the metric on these data, by name."""
+        """Return the loss per example and the metrics on these data, by name."""
         encoding = self._fitted()
         data = _dataset(self._features(features), encoding.encode(labels))
         with torch.inference_mode():
             chunks = zip(*(torch.split(tensor, CHUNK) for tensor in data.tensors), strict=True)
             loss, targets, prediction = evaluate(self.loss, chunks)
-            value = LabelMetric(self.metric, encoding, self.threshold)(targets, prediction)
-        return {"loss": loss, name_of(self.metric): value}
+            return {"loss": loss} | values(self._metrics(encoding), self.loss, targets, prediction)
+
+    def _metrics(self, encoding: Encoding) -> dict[str, Metric]:
+        """Return the metrics by name, as functions of targets and predictions."""
+        metrics = named_metrics(type(self).__name__, self.metric)
+        return {name: LabelMetric(name, metric, encoding, self.threshold) for name, metric in metrics.items()}
+
+    def _weights(self, x: Tensor, labels: Any, sample_weight: Any, class_weight: Any) -> Tensor | None:
+        """Return the weight of each example, its own times its class's, or None if all weigh 1."""
+        own = sample_weights("sample_weight", sample_weight, x)
+        by_class = self._class_weights(labels, class_weight)
+        if by_class is not None:
+            same_length(features=x, labels=by_class)
+            own = sample_weights("class_weight", by_class if own is None else own.cpu() * by_class, x)
+        if own is not None and self.batch_gen is not generate_batches:
+            raise ArgumentError(
+                "fit: sample_weight and class_weight do not reach a batch_gen of your own; let it yield (features, labels, "
+                "weights) instead"
+            )
+        return own
+
+    def _class_weights(self, labels: Any, class_weight: Any) -> Tensor | None:
+        """Return the weight of each example's class, or None."""
+        if class_weight is not None:
+            raise unexpected(self, "class_weight", class_weight, "None: only a classifier's labels are classes")
+        return None
 
     def _validation_set(self, data: Any, encoding: Encoding, columns: Names | None) -> Dataset:
         if not isinstance(data, tuple | list) or len(data) != 2:
@@ -141,7 +197,7 @@ class Model(ABC):
         """
         if self.batch_gen is generate_batches:
             return None
-        x, y = data.tensors
+        x, y, *_ = data.tensors
         features, labels = (x, y) if as_tensors else (to_numpy(x), to_numpy(y))
         return lambda _, size: GeneratedBatches(self.batch_gen, features, labels, size, like=x)
 
@@ -175,12 +231,12 @@ class Model(ABC):
         return f"{type(self).__name__}({self.network!r}, loss={self.loss!r}, optimizer={self.optimizer!r})"
 
 
-def _dataset(x: Tensor, y: Tensor) -> Dataset:
+def _dataset(x: Tensor, y: Tensor, weights: Tensor | None = None) -> Dataset:
     same_length(features=x, labels=y)
-    return Dataset(x, y.to(x.device))
+    return Dataset(x, y.to(x.device), *([] if weights is None else [weights]))
 
 
-def _displays(print_every: int | None, progress: bool | None, measured: Callable[[], float]) -> list[Callback]:
+def _displays(print_every: int | None, progress: bool | None, measured: Callable[[], dict[str, float]]) -> list[Callback]:
     displays: list[Callback] = []
     if print_every:
         displays.append(LinePrinter(setting("fit", "print_every", print_every, AT_LEAST_ONE), measured))

@@ -13,11 +13,13 @@ from lincoln._util.userdata import to_numpy
 from lincoln.data import Batch, generate_batches
 from lincoln.layers import Layer
 from lincoln.losses import LogLoss, Loss
-from lincoln.metrics import Metric, accuracy
+from lincoln.metrics import accuracy
 from lincoln.models.base import Model
 from lincoln.models.encoding import class_encoding
 from lincoln.models.encoding.chosen import ClassEncoding
+from lincoln.models.weights import class_weights
 from lincoln.optim import SGD, Optimizer
+from lincoln.training.metrics import MetricArgument
 
 
 class Classifier(Model):
@@ -29,8 +31,9 @@ class Classifier(Model):
     bool dtype; features any numbers, as numpy arrays or tensors, on any device.
 
     `loss` and `optimizer` are a class, a factory such as `functools.partial(Adam, lr=1e-3)`, or an instance made from the
-    network. `metric` is a function of (labels, predictions). `batch_gen(features, labels, size=...)` yields the batches of
-    one epoch. `device="auto"` takes a GPU if there is one; None leaves the network where it is.
+    network. `metric` is a function of (labels, predictions), a list of them, a dict of name to function, or None.
+    `batch_gen(features, labels, size=...)` yields the batches of one epoch. `device="auto"` takes a GPU if there is one;
+    None leaves the network where it is.
 
     Raises ArgumentError for a device that cannot be used, or a loss or optimizer of another network.
     """
@@ -42,7 +45,7 @@ class Classifier(Model):
         network: Layer,
         loss: Loss | Callable[[Layer], Loss] = LogLoss,
         optimizer: Optimizer | Callable[[Layer], Optimizer] = SGD,
-        metric: Metric = accuracy,
+        metric: MetricArgument | None = accuracy,
         batch_gen: Callable[..., Iterator[Batch]] = generate_batches,
         device: str | torch.device | None = None,
     ) -> None:
@@ -53,6 +56,9 @@ class Classifier(Model):
 
     def _encoding_for(self, labels: Any) -> ClassEncoding:
         return class_encoding(labels, self.loss)
+
+    def _class_weights(self, labels: Any, class_weight: Any) -> Tensor | None:
+        return class_weights(labels, class_weight)
 
     @property
     def classes_(self) -> np.ndarray:

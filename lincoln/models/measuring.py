@@ -7,25 +7,23 @@ from torch import Tensor
 from lincoln._util.userdata import to_numpy
 from lincoln.metrics import Metric
 from lincoln.models.encoding import Encoding
+from lincoln.training.metrics import as_number, higher_is_better, mark
 
 
 class LabelMetric:
     """`metric(labels, predicted labels)`; `metric(labels, probabilities)` if it has the mark `on_probabilities`."""
 
-    def __init__(self, metric: Metric, encoding: Encoding, threshold: float) -> None:
+    def __init__(self, name: str, metric: Metric, encoding: Encoding, threshold: float) -> None:
+        self.name = name
         self.metric = metric
+        self.higher_is_better = higher_is_better(metric)
         self.encoding = encoding
         self.threshold = threshold
-        self.__name__ = name_of(metric)  # the name in histories
 
     def __call__(self, targets: Tensor, prediction: Tensor) -> float:
         labels = self.encoding.decode(targets)
-        if getattr(self.metric, "on_probabilities", False):
+        if mark(self.metric, "on_probabilities"):
             p = to_numpy(prediction)
-            return self.metric(labels, p[:, 0] if p.shape[1] == 1 else p)
-        return self.metric(labels, self.encoding.decode(self.encoding.decide(prediction, self.threshold)))
-
-
-def name_of(metric: Metric) -> str:
-    """Return the name of a metric: that of the function, or "metric"."""
-    return getattr(metric, "__name__", "metric")
+            return as_number(self.name, self.metric(labels, p[:, 0] if p.shape[1] == 1 else p))
+        decided = self.encoding.decode(self.encoding.decide(prediction, self.threshold))
+        return as_number(self.name, self.metric(labels, decided))

@@ -10,10 +10,11 @@ import torch
 from lincoln.data import Batch, generate_batches
 from lincoln.layers import Layer
 from lincoln.losses import MSE, Loss
-from lincoln.metrics import Metric, r2
+from lincoln.metrics import r2
 from lincoln.models.base import Model
 from lincoln.models.encoding import Encoding, Numbers
 from lincoln.optim import SGD, Optimizer
+from lincoln.training.metrics import MetricArgument
 
 
 class Regressor(Model):
@@ -24,7 +25,7 @@ class Regressor(Model):
         network: Layer,
         loss: Loss | Callable[[Layer], Loss] = MSE,
         optimizer: Optimizer | Callable[[Layer], Optimizer] = SGD,
-        metric: Metric = r2,
+        metric: MetricArgument | None = r2,
         batch_gen: Callable[..., Iterator[Batch]] = generate_batches,
         device: str | torch.device | None = None,
     ) -> None:

@@ -34,6 +34,13 @@ def _path(value: str | os.PathLike[str]) -> str | os.PathLike[str]:
     return value
 
 
+def _name(value: object) -> str:
+    """Return a name as a plain string. Raises TypeError for anything else."""
+    if not isinstance(value, str):
+        raise TypeError
+    return str(value)
+
+
 _SEED = optional(Rule("an integer", integer, lambda n: 0 <= n < 2**64))
 _LENGTH = optional(Rule("a length above 0", real, lambda x: 0 < x < math.inf))
 _RULES = {
@@ -45,6 +52,8 @@ _RULES = {
     "schedule": optional(instance_of(Schedule, "a lincoln.schedules.Schedule")),
     "schedule_unit": one_of("step", "epoch"),
     "min_delta": NON_NEGATIVE,
+    "watch": Rule("'loss' or the name of a metric", _name, bool),
+    "mode": one_of("auto", "min", "max"),
     "checkpoint_folder": optional(Rule("a path", _path)),
     "progress": one_of("auto", "lines", None),
 }
@@ -73,6 +82,9 @@ class TrainerConfig:
     - `replay`: record the tensor operations of a step of a small network and run the recording from then on, which gives
       the same numbers in less time (`lincoln.engine.replay` says when). A metric, optimizer or schedule of your own must
       then leave the settings of network and loss alone. False runs the layers in every step.
+    - `watch`: the name of a metric that `patience`, `restore_best` and best.safetensors look at instead of the loss, on the
+      same data. In `mode` "auto" the metric says whether higher is better, as those of `lincoln.metrics` and scikit-learn
+      do; "max" and "min" say it of any other.
     """
 
     num_epochs: int = 10
@@ -94,6 +106,8 @@ class TrainerConfig:
     progress: Literal["auto", "lines"] | None = "auto"
     log_interval: int = 1
     replay: bool = True
+    watch: str = "loss"
+    mode: Literal["auto", "min", "max"] = "auto"
 
     def __post_init__(self) -> None:
         if self.val_minibatch_size is None:

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
 
-from lincoln._util.settings import unexpected
-from lincoln._util.text import short
 from lincoln._util.userdata import check_numbers
 from lincoln.data import Batch, DataLoader
 from lincoln.errors import DataError
 from lincoln.losses import Loss
 from lincoln.metrics import Metric
 from lincoln.training.forms import check_batch
+from lincoln.training.metrics import values
 from lincoln.training.prepare import Data, checked_as_a_whole
 from lincoln.training.random import random_state_of, set_random_state_of
 from lincoln.training.tally import Tally
-
-
-def metric_name(owner: object, metric: Metric | None) -> str:
-    """Return the name of a metric: that of the function, or "metric". Raises ArgumentError unless it can be called."""
-    if metric is not None and not callable(metric):
-        raise unexpected(owner, "metric", short(metric), "one function of (targets, predictions), such as metrics.accuracy")
-    return getattr(metric, "__name__", "metric")
 
 
 def evaluate(loss: Loss, batches: Iterable[Batch], check_targets: bool | None = None) -> tuple[float, Tensor, Tensor]:
@@ -55,20 +47,18 @@ def evaluate(loss: Loss, batches: Iterable[Batch], check_targets: bool | None = 
     return total / weight, torch.cat(targets), torch.cat(predictions)
 
 
-def measure(loss: Loss, metric: Metric | None, batches: Iterable[Batch], data: Data | None) -> tuple[float, float | None]:
-    """Return the loss and the metric, if there is one, on a run's batches of `data`, with the random state put back.
+def measure(
+    loss: Loss, metrics: Mapping[str, Metric], batches: Iterable[Batch], data: Data | None
+) -> tuple[float, dict[str, float]]:
+    """Return the loss and the metrics by name on a run's batches of `data`, with the random state put back.
 
     A metric of classes (`metric.on_classes`) gets decided predictions. If the batches can be had in order, they are.
     """
     if checked_as_a_whole(batches, data):
         in_order = DataLoader(batches.dataset, batches.batch_size, device=batches.device, copy_budget=batches.copy_budget)
-        value, targets, predictions = evaluate(loss, in_order, check_targets=False)
+        value, *pairs = evaluate(loss, in_order, check_targets=False)
     else:
         before = random_state_of(batches)  # torch's DataLoader draws a number even when it does not shuffle
-        value, targets, predictions = evaluate(loss, batches)
+        value, *pairs = evaluate(loss, batches)
         set_random_state_of(before, batches)
-    if metric is None:
-        return value, None
-    if getattr(metric, "on_classes", False):
-        predictions = loss.decide(predictions)
-    return value, float(metric(targets, predictions))
+    return value, values(metrics, loss, *pairs)

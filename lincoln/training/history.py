@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
@@ -31,7 +31,15 @@ class History:
     learning_rates: list[float] = field(default_factory=list)
     """Learning rate at the end of each epoch."""
     metric: str = "metric"
-    """Name of the metric."""
+    """Name of the metric; of several, the first, which `metrics` and `val_metrics` hold."""
+    other_metrics: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+    """Further metrics on the training data by name, each as `metrics`."""
+    other_val_metrics: dict[str, list[float]] = field(default_factory=dict)
+    """Further metrics on the validation data by name, each as `val_metrics`."""
+    watch: str = "loss"
+    """What early stopping and the best checkpoint looked at: the loss, or the name of a metric."""
+    higher_is_better: bool = False
+    """True if higher values of what was watched are better."""
     steps: int = 0
     """Number of optimizer steps."""
     seconds: float = 0.0
@@ -51,13 +59,45 @@ class History:
 
     @property
     def best_epoch(self) -> int:
-        """Return the epoch, counted from 1, with the lowest validation loss, or training loss without validation.
+        """Return the epoch, counted from 1, with the best value of what was watched: by default, the lowest loss.
 
-        Epochs whose loss is NaN do not count. Returns 0 if there are no others.
+        Losses and metrics are those on the validation data, or on the training data without validation. Epochs whose value
+        is NaN do not count. Returns 0 if there are no others.
         """
-        watched = self.val_losses or self.losses
-        best = lowest(watched)
-        return 0 if best is None else watched.index(best) + 1
+        watched = self.watched
+        known = [value for value in watched if not math.isnan(value)]
+        return watched.index(max(known) if self.higher_is_better else min(known)) + 1 if known else 0
+
+    @property
+    def watched(self) -> list[float]:
+        """Return what was watched for each epoch: on the validation data, or on the training data if there are none."""
+        if self.watch == "loss":
+            return self.val_losses or self.losses
+        on_training = list(dict(self.metrics_by_name.get(self.watch, [])).values())  # the last value of each epoch
+        return self.val_metrics_by_name.get(self.watch) or on_training
+
+    @property
+    def metrics_by_name(self) -> dict[str, list[tuple[int, float]]]:
+        """Return every metric on the training data by name, each as `metrics`."""
+        return ({self.metric: self.metrics} if self.metrics else {}) | self.other_metrics
+
+    @property
+    def val_metrics_by_name(self) -> dict[str, list[float]]:
+        """Return every metric on the validation data by name, each as `val_metrics`."""
+        return ({self.metric: self.val_metrics} if self.val_metrics else {}) | self.other_val_metrics
+
+    def note_metrics(self, epoch: int, values: Mapping[str, float]) -> None:
+        """Add metrics on the training data, by name, in this epoch."""
+        for name, value in values.items():
+            kept = self.metrics if name == self.metric else self.other_metrics.setdefault(name, [])
+            kept.append((epoch, value))
+
+    def note_validation(self, loss: float, values: Mapping[str, float]) -> None:
+        """Add the loss and the metrics, by name, on the validation data after an epoch."""
+        self.val_losses.append(loss)
+        for name, value in values.items():
+            kept = self.val_metrics if name == self.metric else self.other_val_metrics.setdefault(name, [])
+            kept.append(value)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the losses by epoch with `lincoln.plots.loss_curves`. Raises DataError before the first epoch."""
@@ -72,13 +112,13 @@ class History:
         columns = {
             "loss": self.losses,
             "val_loss": self.val_losses,
-            f"val_{self.metric}": self.val_metrics,
+            **{f"val_{name}": values for name, values in self.val_metrics_by_name.items()},
             "learning_rate": self.learning_rates,
         }
         filled = {name: values for name, values in columns.items() if len(values) == self.epochs}
         frame = pandas.DataFrame(filled, index=pandas.RangeIndex(1, self.epochs + 1, name="epoch"))
-        if self.metrics:
-            frame[self.metric] = pandas.Series(dict(self.metrics))
+        for name, values in self.metrics_by_name.items():
+            frame[name] = pandas.Series(dict(values))
         return frame
 
     def to_dict(self) -> dict[str, Any]:
@@ -88,24 +128,28 @@ class History:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """Return the history that `to_dict` described; `data` may have passed through JSON."""
-        return cls(**data | {"metrics": [(epoch, value) for epoch, value in data["metrics"]]})
+        others = {name: _pairs(values) for name, values in data.get("other_metrics", {}).items()}
+        return cls(**data | {"metrics": _pairs(data["metrics"]), "other_metrics": others})
 
     def __repr__(self) -> str:
         parts = [f"{self.epochs} epochs, {self.steps} steps, {self.seconds:.2f} s"]
         if self.losses:
             parts.append(f"loss {self.losses[-1]:.4f}")
-        if self.metrics:
-            parts.append(f"{self.metric} {self.metrics[-1][1]:.4f}")
+        parts += [f"{name} {values[-1][1]:.4f}" for name, values in self.metrics_by_name.items()]
         if self.val_losses:
             parts.append(f"validation loss {self.val_losses[-1]:.4f}")
-        if self.val_metrics:
-            parts.append(f"validation {self.metric} {self.val_metrics[-1]:.4f}")
+        parts += [f"validation {name} {values[-1]:.4f}" for name, values in self.val_metrics_by_name.items()]
         return f"History({', '.join(parts)})"
 
 
 def lowest(losses: Iterable[float]) -> float | None:
     """Return the lowest of the losses that are not NaN, or None if there are none."""
     return min((loss for loss in losses if not math.isnan(loss)), default=None)
+
+
+def _pairs(values: Iterable[Iterable[Any]]) -> list[tuple[int, float]]:
+    """Return (epoch, value) pairs, which JSON holds as lists."""
+    return [(epoch, value) for epoch, value in values]
 
 
 TrainerRunResult = History

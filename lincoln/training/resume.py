@@ -159,10 +159,17 @@ def _settings(config: TrainerConfig) -> State:
     return {name: getattr(config, name) for name in _FIXED}
 
 
+def _watched(history: Any) -> tuple[str, bool]:
+    """Return what a run watched, and whether higher values were better; runs of older files watched the loss."""
+    known = history if isinstance(history, dict) else {}
+    return known.get("watch", "loss"), known.get("higher_is_better", False)
+
+
 def _refuse_other_makes(run: RunState, parts: Parts, state: State) -> None:
     pairs = [
         ("optimizer", state["optimizer"].get("class"), type(run.optimizer).__name__),
         ("schedule", state["schedule"] is not None, run.schedule is not None),
+        ("watch", _watched(state.get("history")), (run.history.watch, run.history.higher_is_better)),
         ("callbacks", [name for name, _ in state["callbacks"]], [type(part).__name__ for part in parts.callbacks]),
     ]
     if state["position"]["in_epoch"]:

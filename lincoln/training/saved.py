@@ -28,6 +28,19 @@ _NUMBER = Rule("a number", real)
 _NUMBERS = Rule("numbers", lambda values: [real(value) for value in values])
 _PAIR = Rule("two numbers", lambda values: tuple(map(real, values)), lambda values: len(values) == 2)
 _PAIRS = Rule("pairs of an epoch and a number", lambda rows: [(WHOLE.plain(epoch), real(value)) for epoch, value in rows])
+
+
+def _named(rule: Rule) -> Rule:
+    """Return the rule that a setting is a table of names to what `rule` says."""
+    return Rule(f"{rule.expected} by name", lambda table: {_name(name): rule.plain(part) for name, part in table.items()})
+
+
+def _name(name: object) -> str:
+    if not isinstance(name, str):
+        raise TypeError
+    return str(name)
+
+
 _POSITION = {
     "epoch": WHOLE,
     "batch": WHOLE,
@@ -42,7 +55,13 @@ _HISTORY = {
     **dict.fromkeys(("metric", "stopped"), _WORDS),
     "steps": WHOLE,
     "seconds": NON_NEGATIVE,
+    "other_metrics": _named(_PAIRS),
+    "other_val_metrics": _named(_NUMBERS),
+    "watch": _WORDS,
+    "higher_is_better": FLAG,
 }
+_SINCE_WATCH = {"other_metrics": {}, "other_val_metrics": {}, "watch": "loss", "higher_is_better": False}
+"""Fields of the history that older files do not have."""
 _SETTINGS = {"train_minibatch_size": AT_LEAST_ONE, "accumulate": AT_LEAST_ONE, "shuffle_minibatches": FLAG}
 _BEST = {"loss": _NUMBER, "mark": _NUMBER, "epochs_since": WHOLE}
 
@@ -150,7 +169,7 @@ def read_saved(state: Mapping[str, Any], groups: Groups) -> Saved:
         _each(position, _POSITION),
         _each({name: state["optimizer"][name] for name in ("steps", "lr")}, {"steps": WHOLE, "lr": NON_NEGATIVE}),
         [real(total), real(weight), WHOLE.plain(examples)],
-        TrainerRunResult.from_dict(_each(raw, _HISTORY)),
+        TrainerRunResult.from_dict(_each(_SINCE_WATCH | raw, _HISTORY)),
         callbacks,
     )
 

@@ -110,6 +110,11 @@ class RunState(ABC):
 
     @property
     def watched(self) -> float:
+        """The last value of what is watched, the loss or a metric: on the validation data, or else on the training data."""
+        return self.history.watched[-1]
+
+    @property
+    def watched_loss(self) -> float:
         """The last loss on the validation data, or on the training data if there are none."""
         return self.watched_losses[-1]
 
