@@ -63,7 +63,7 @@ class Replay:
         vector, _ = self.loss.network.flatten()
         if vector is not self._vector:
             self._recorded, self._steps, self._vector = {}, Counter(), vector
-        kept = self._recorded.get(len(batch[0]))
+        kept = self._recorded.get(batch[0].size(0))
         if kept is None:
             return self._count(*batch)
         if not kept.proven:
@@ -86,7 +86,7 @@ class Replay:
 
     def _count(self, *batch: Tensor) -> Tensor:
         """Run the layers; record them if this is the eleventh step of its size."""
-        size = len(batch[0])
+        size = batch[0].size(0)
         self._steps[size] += 1
         if self.given_up or self._steps[size] <= _STEPS_BEFORE:
             return self._by_layers(*batch)

@@ -141,19 +141,14 @@ class Loss(Formulas):
             refuse_misfit(type(self).__name__, sample_weight, prediction, check)
         weight, factor = weighting(self.reduction, prediction, sample_weight, counted)  # (n,), ()
         total, gradient = reduced(value, gradient, weight, factor)
-        self._keep(gradient)
         if gradient is None:
-            return total
+            return total  # an evaluation leaves the pending backward alone
+        self._gradient = gradient
+        self._forwards.note()
         if self.l2 and penalized:
             return self._with_penalty(total, self.l2 if factor is None else factor * self.l2)
         self.penalty_terms = NO_PENALTY
         return total
-
-    def _keep(self, gradient: Tensor | None) -> None:
-        """Keep dL/dprediction, and the forwards that it belongs to, for `backward`; an evaluation leaves both alone."""
-        if gradient is not None:
-            self._gradient = gradient
-            self._forwards.note()
 
     def _formulas(self, prediction: Tensor, targets: Tensor, check: bool) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Return value, in training gradient, and the loss's own weights, if any, of each example."""
