@@ -1,11 +1,16 @@
 """The exceptions. Each is a LincolnError and also the built-in exception that fits it."""
 
+_LONGEST = 500
+_HEAD, _TAIL = 330, 160  # what is wrong stands at the beginning, the cure at the end
+
 
 class LincolnError(Exception):
-    """Base class of all exceptions below; `message` is the text."""
+    """Base class of all exceptions below; `message` is the text, of at most 500 characters."""
 
     def __init__(self, message: str) -> None:
         message = message.encode(errors="backslashreplace").decode()  # a name with a lone surrogate could not be printed
+        if len(message) > _LONGEST:
+            message = f"{message[:_HEAD]} ... {message[-_TAIL:]}"
         super().__init__(message)
         self.message = message
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Size, Tensor
 
-from lincoln._util.text import bytes_text, rendered
+from lincoln._util.text import bytes_text, rendered, short
 from lincoln.errors import ArgumentError
 from lincoln.layers import Layer
 from lincoln.training.random import seeded
@@ -91,10 +91,10 @@ def summary(network: Layer, input_shape: Sequence[int]) -> Summary:
     unbuilt. Raises ArgumentError for anything but a Layer and a shape, and the layer's own error if the shape does not fit.
     """
     if not isinstance(network, Layer):
-        raise ArgumentError(f"summary: {network!r} is not a Layer")
+        raise ArgumentError(f"summary: {short(network)} is not a Layer")
     shape = tuple(input_shape) if isinstance(input_shape, Sequence) else ()
     if not shape or not all(isinstance(size, int | np.integer) and size > 0 for size in shape):
-        raise ArgumentError(f"summary: input_shape is {input_shape!r}; expected sizes, the examples first: (128, 30)")
+        raise ArgumentError(f"summary: input_shape is {short(input_shape)}; expected sizes, the examples first: (128, 30)")
     with seeded(0), torch.inference_mode(False):
         subject = copy.deepcopy(network).train()
         device, dtype = subject.where

@@ -7,6 +7,7 @@ from collections import OrderedDict
 import torch
 from torch import nn
 
+from lincoln._util.text import short
 from lincoln.errors import ArgumentError, LincolnError, StateError
 from lincoln.layers import Dense, Dropout, Identity, Layer, Linear, ReLU, Sequential, Sigmoid, Softmax, Tanh
 
@@ -26,7 +27,7 @@ def from_torch(module: nn.Module) -> Layer:
     """
     if not isinstance(module, nn.Module):
         hint = "; it is a lincoln network already" if isinstance(module, Layer) else ""
-        raise ArgumentError(f"from_torch: module is {module!r}, expected a torch.nn.Module{hint}")
+        raise ArgumentError(f"from_torch: module is {short(module)}, expected a torch.nn.Module{hint}")
     network = _layer(module, "")
     _refuse_tied(module)
     network.name_layers()
@@ -42,7 +43,7 @@ def to_torch(network: Layer) -> nn.Module:
     """
     if not isinstance(network, Layer):
         hint = "; it is a torch module already" if isinstance(network, nn.Module) else ""
-        raise ArgumentError(f"to_torch: network is {network!r}, expected a lincoln Layer{hint}")
+        raise ArgumentError(f"to_torch: network is {short(network)}, expected a lincoln Layer{hint}")
     with torch.inference_mode(False):  # autograd cannot train a parameter that was made in inference mode
         return _module(network, "")
 

@@ -45,14 +45,24 @@ def short(value: Any, length: int = 80) -> str:
     return text if len(text) <= length else f"{text[: length - 3]}..."
 
 
-def few(items: Sequence[Any] | np.ndarray, most: int = 5, length: int = 40) -> str:
+def few(items: Sequence[Any] | np.ndarray, most: int = 5, length: int = 40, between: str = ", ") -> str:
     """Return the first few items, and how many there are in all: `a, b, c, d, e and 4,995 more`."""
     shown = [str(item) if len(str(item)) <= length else f"{str(item)[: length - 3]}..." for item in items[:most]]
     more = len(items) - len(shown)
-    return ", ".join(shown) + (f" and {more:,} more" if more > 0 else "")
+    return between.join(shown) + (f" and {more:,} more" if more > 0 else "")
 
 
 def place(index: Iterable[Any]) -> str:
     """Return a place in an array for a message: 3, or (3, 1)."""
     where = tuple(int(one) for one in index)
     return str(where[0] if len(where) == 1 else where)
+
+
+def listed(array: np.ndarray, most: int = 20) -> str:
+    """Return an array as numpy prints it, or, if it is long, the first few of its values and how many there are."""
+    return str(array) if array.size <= most and len(str(array)) <= 150 else f"[{few(array.ravel())}]"
+
+
+def names_in(state: Iterable[Any]) -> str:
+    """Return the names that a state holds, sorted, in brackets."""
+    return f"[{few(sorted(map(repr, state)))}]"

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lincoln._util.settings import INTEGER, NON_NEGATIVE, setting
+from lincoln._util.text import short
 from lincoln.checking.examination import Examination, culprits
 from lincoln.checking.judge import copied, duplicate, network_of
 from lincoln.checking.points import EXAMPLES
@@ -108,7 +109,7 @@ def _one_example(varied: bool) -> str:
 
 def _refuse_misuse(target: object, inputs: tuple[object, ...], dtype: torch.dtype) -> None:
     if not isinstance(target, Layer | Loss):
-        raise ArgumentError(f"check_gradients: {target!r} is neither a Layer nor a Loss (an instance, not a class)")
+        raise ArgumentError(f"check_gradients: {short(target)} is neither a Layer nor a Loss (an instance, not a class)")
     if len(inputs) not in ((1,) if isinstance(target, Layer) else (2, 3)):
         raise ArgumentError(
             "check_gradients: expected (layer, x), (loss, features, targets) or (loss, features, targets, weights)"

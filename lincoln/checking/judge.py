@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lincoln._util.text import short
 from lincoln.errors import LayerError, LincolnError
 from lincoln.layers import Layer
 from lincoln.losses import Loss
@@ -152,7 +153,7 @@ def duplicate(subject: Any) -> Any:
     except LincolnError:
         raise
     except (RuntimeError, TypeError) as error:
-        raise LayerError(f"check_gradients: {subject!r} cannot be copied: {str(error).splitlines()[0][:200]}") from error
+        raise LayerError(f"check_gradients: {short(subject)} cannot be copied: {short(error, 200)}") from error
 
 
 def restart(seed: int) -> None:

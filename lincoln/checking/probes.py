@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lincoln._util.text import few
 from lincoln.checking.evidence import Evidence, agree, differ
 from lincoln.checking.hand import Between, HandRun, run_by_hand
 from lincoln.checking.judge import Traced, duplicate, input_name, network_of, restart
@@ -174,7 +175,7 @@ def some_examples(e: Evidence, probe: Probe) -> str:
     missing = (weights[:, 0].abs() < 1e-6).nonzero().flatten().tolist()
     right = (weights[:, 0] - 1).abs() < 1e-6
     if missing and len(missing) + int(right.sum()) == n:
-        return f"the sum over the examples of the batch leaves out examples {', '.join(map(str, missing))}"
+        return f"the sum over the examples of the batch leaves out examples {few(missing)}"
     return "it weighs the examples of the batch: their sum has other factors than 1"
 
 

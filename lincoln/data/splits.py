@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Generator
 
+from lincoln._util.text import few, short
 from lincoln.data.dataset import Dataset
 from lincoln.errors import ArgumentError
 
@@ -25,12 +26,12 @@ def random_split(
     sizes = [int(length) for length in lengths]
     if any(isinstance(length, float) for length in lengths):
         if abs(sum(lengths) - 1) > 1e-6 or min(lengths) < 0:
-            raise ArgumentError(f"random_split: fractions {list(lengths)} do not sum to 1")
+            raise ArgumentError(f"random_split: fractions {few(list(lengths))} do not sum to 1")
         sizes = [int(n * fraction + 1e-9) for fraction in lengths]
         for index in range(n - sum(sizes)):
             sizes[index % len(sizes)] += 1
     if sum(sizes) != n or min(sizes) < 0:
-        raise ArgumentError(f"random_split: lengths {list(lengths)} do not sum to the dataset's {n}")
+        raise ArgumentError(f"random_split: lengths {few(list(lengths))} do not sum to the dataset's {n}")
     order = torch.randperm(n, generator=generator)
     return [dataset.chosen(part) for part in torch.split(order, sizes)]
 
@@ -43,6 +44,6 @@ def train_test_split(dataset: Dataset, test_size: float = 0.2, generator: Genera
     n_test = math.ceil(len(dataset) * test_size - 1e-9)
     if not 0 < test_size < 1 or not 0 < n_test < len(dataset):
         raise ArgumentError(
-            f"train_test_split: test_size is {test_size!r} of {len(dataset)} examples; both parts need some"
+            f"train_test_split: test_size is {short(test_size)} of {len(dataset)} examples; both parts need some"
         )
     return random_split(dataset, [len(dataset) - n_test, n_test], generator)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from sklearn.utils._param_validation import Interval, InvalidParameterError, Options, StrOptions
 
+from lincoln._util.text import short
 from lincoln.callbacks import Callback
 from lincoln.errors import ArgumentError
 
@@ -46,7 +47,7 @@ def torch_dtype(given: Any) -> torch.dtype | None:
     except TypeError:
         name = str(given)
     if name not in _DTYPES:
-        raise ArgumentError(f"dtype is {given!r}; expected float32 or float64, or None for float32 if X is, else float64")
+        raise ArgumentError(f"dtype is {short(given)}; expected float32 or float64, or None for that of X")
     return _DTYPES[name]
 
 
@@ -54,7 +55,7 @@ def checked_callbacks(callbacks: Any) -> list[Callback]:
     """Return `callbacks` as a list. Raises InvalidParameterError for anything that is no Callback."""
     for callback in callbacks or ():
         if not isinstance(callback, Callback):
-            raise InvalidParameterError(f"callbacks holds {callback!r}; expected instances of lincoln.Callback")
+            raise InvalidParameterError(f"callbacks holds {short(callback)}; expected instances of lincoln.Callback")
     return list(callbacks or ())
 
 

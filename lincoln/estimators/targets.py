@@ -13,6 +13,7 @@ from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils.multiclass import unique_labels
 from torch import Tensor
 
+from lincoln._util.text import listed
 from lincoln._util.userdata import to_numpy
 from lincoln.metrics import Metric
 from lincoln.models.encoding import Classes, ClassNumbers, Encoding, Indicators, Numbers, SortedLabels
@@ -126,7 +127,7 @@ class ClassTargets(Targets):
         if all_again and set(found) != set(self.classes):
             raise ValueError(
                 f"warm_start can only be used where `y` has the same classes as in the previous call to fit. Previously "
-                f"got {self.classes}, `y` has {found}"
+                f"got {listed(self.classes)}, `y` has {listed(found)}"
             )
         self._refuse_others(found)
 
@@ -147,7 +148,8 @@ class ClassTargets(Targets):
     def _refuse_others(self, found: np.ndarray) -> None:
         if len(np.setdiff1d(found, self.classes, assume_unique=True)):
             raise ValueError(
-                f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes}. 'y' has {found}."
+                f"`y` has classes not in `self.classes_`. `self.classes_` has {listed(self.classes)}. "
+                f"'y' has {listed(found)}."
             )
 
 

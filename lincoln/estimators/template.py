@@ -15,6 +15,7 @@ from numpy.random import RandomState
 from sklearn.utils._param_validation import Interval
 from torch import Tensor
 
+from lincoln._util.text import short
 from lincoln.errors import ArgumentError, DataError
 from lincoln.estimators.base import NetworkEstimator
 from lincoln.estimators.recipe import Recipe
@@ -47,12 +48,12 @@ class TemplateRecipe(Recipe):
         template, expected = self.template, possible_outputs[0]
         made = template if isinstance(template, Layer) else template(expected)
         if not isinstance(made, Layer):
-            raise ArgumentError(f"network: {template!r} made {made!r}; expected a Layer")
+            raise ArgumentError(f"network: {short(template)} made {short(made)}; expected a Layer")
         network = copy.deepcopy(made).to(features.device, features.dtype)
         with seeded(int(random.randint(2**31))), torch.inference_mode():
             outputs = network.eval()(features).shape[-1]
         if next(network.parameters(), None) is None:
-            raise ArgumentError(f"network: {made!r} has no parameters, so there is nothing to learn")
+            raise ArgumentError(f"network: {short(made)} has no parameters, so there is nothing to learn")
         if outputs not in possible_outputs:
             raise DataError(
                 f"network: it has {outputs} outputs, and y needs {expected}: end it in a layer of that size, or give a "

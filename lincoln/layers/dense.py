@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from lincoln._util.marks import recordable
+from lincoln._util.text import short
 from lincoln.errors import ArgumentError
 from lincoln.init import Initializer
 from lincoln.layers.activations import BY_NAME, Identity
@@ -50,6 +51,8 @@ class Dense(Sequential):
 def _activation(given: str | Layer | None) -> Layer:
     if isinstance(given, str):
         if given not in BY_NAME:
-            raise ArgumentError(f"Dense: activation is {given!r}; expected one of {', '.join(BY_NAME)}, a layer, or None")
+            raise ArgumentError(
+                f"Dense: activation is {short(given)}; expected one of {', '.join(BY_NAME)}, a layer, or None"
+            )
         return BY_NAME[given]()
     return Identity() if given is None else given

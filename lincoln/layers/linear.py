@@ -11,6 +11,7 @@ from lincoln import init as initializers
 from lincoln import ops
 from lincoln._util.marks import recordable
 from lincoln._util.settings import AT_LEAST_ONE, FLAG, Rule, optional, within
+from lincoln._util.text import short
 from lincoln.errors import ArgumentError, DimensionError, MatchError
 from lincoln.layers.layer import Layer
 
@@ -57,7 +58,7 @@ class Linear(Layer):
         (self.init or self.suggested_init)(W)
         if W.isnan().any():
             raise ArgumentError(
-                f"{self.label}: init={self.init!r} left NaN in W: it must fill the tensor it is given, in place"
+                f"{self.label}: init={short(self.init)} left NaN in W: it must fill the tensor it is given, in place"
             )
         return {"W": W, "B": input.new_zeros(1, self.size)} if self.bias else {"W": W}
 

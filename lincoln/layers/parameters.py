@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lincoln._util.tensors import differences
+from lincoln._util.text import few
 from lincoln.errors import ArgumentError, MatchError, StateError
 from lincoln.layers.tree import Tree
 
@@ -103,7 +104,7 @@ class Parameters(Tree[P]):
         if not own and state:
             raise StateError(f"{self.label}: not built yet; run one forward, then load")
         if wrong := differences(state, own):
-            raise MatchError(f"{self.label}: the state does not fit this network: {'; '.join(wrong)}")
+            raise MatchError(f"{self.label}: the state does not fit this network: {few(wrong, 3, 120, '; ')}")
         for name, tensor in own.items():
             tensor.copy_(state[name])
 
@@ -186,7 +187,7 @@ class Flat:
         self.entries = [(layer, name, value, grad) for layer in layers for name, (value, grad) in layer.own.items()]
         kinds = {f"{value.dtype} on {value.device}" for _, _, value, _ in self.entries}
         if len(kinds) > 1:
-            found = ", ".join(sorted(kinds))
+            found = few(sorted(kinds))
             raise MatchError(f"{network.label}: parameters differ ({found}), expected one kind: call network.to(...)")
         with torch.inference_mode(False):
             self.values = _gather([value for _, _, value, _ in self.entries])

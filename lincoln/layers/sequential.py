@@ -9,6 +9,7 @@ from typing import ClassVar, overload
 from torch import Tensor
 
 from lincoln._util.marks import recordable
+from lincoln._util.text import few, short
 from lincoln.errors import ArgumentError, StateError
 from lincoln.layers.activations import Identity
 from lincoln.layers.layer import Layer
@@ -34,7 +35,7 @@ class Sequential(Layer):
         for name, layer in names.items():
             if not isinstance(layer, Layer):
                 hint = " (an instance: write its parentheses)" if isinstance(layer, type) else ""
-                raise TypeError(f"{type(self).__name__}: {name!r} is {layer!r}, expected a Layer{hint}")
+                raise TypeError(f"{type(self).__name__}: {short(name)} is {short(layer)}, expected a Layer{hint}")
         self.names = tuple(names)
         self.layers = tuple(names.values())
         self._refuse_repeats()
@@ -92,7 +93,7 @@ class Sequential(Layer):
             return Sequential(**dict(list(self.children())[key]))
         if isinstance(key, str):
             if key not in self.names:
-                raise KeyError(f"{self.label} has no layer {key!r}; it has {', '.join(self.names)}")
+                raise KeyError(f"{self.label} has no layer {short(key)}; it has {few(self.names, 10)}")
             return self.layers[self.names.index(key)]
         return self.layers[key]
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lincoln import ops
+from lincoln._util.text import short
 from lincoln.errors import ArgumentError
 from lincoln.layers import Exp, Identity, Layer, Linear, ReLU, Sigmoid, Softmax, Tanh
 
@@ -76,10 +77,10 @@ def refuse_other_ending(loss: str, link: Link, layers: Sequence[Layer]) -> None:
     other = next((one for one in _KNOWN.values() if one.loss and link.loss and type(last) is one.layer), None)
     if other is not None and other is not link:
         raise ArgumentError(
-            f"{loss} belongs to {name}(), and the network ends in {last!r}: end it in {name}(), or use {other.loss}"
+            f"{loss} belongs to {name}(), and the network ends in {short(last)}: end it in {name}(), or use {other.loss}"
         )
     if isinstance(last, _UNBOUNDED) and link.layer in _KNOWN:
         raise ArgumentError(
-            f"{loss} expects {link.predictions}, and the network ends in {last!r}: end it in {name}(), or say "
+            f"{loss} expects {link.predictions}, and the network ends in {short(last)}: end it in {name}(), or say "
             f"from_logits=True"
         )

@@ -9,6 +9,7 @@ from torch import Tensor, get_num_threads
 from torch.compiler import is_dynamo_compiling
 
 from lincoln._util.settings import FINITE_NON_NEGATIVE, instance_of, one_of, within
+from lincoln._util.text import short
 from lincoln._util.threads import on_few
 from lincoln.errors import ArgumentError, DataError, DimensionError, LincolnError, StateError
 from lincoln.layers import Layer, evaluating, run_back
@@ -70,7 +71,8 @@ class Loss(Formulas):
         self._layers = tuple(self.network.leaves())
         ends_in_link = type(self._layers[-1]) is link  # a subclass of it is another function
         if self.from_logits and (link is None or ends_in_link):
-            why = "has no link function" if link is None else f"would put two {link.__name__} in a row: {self.network!r}"
+            two = f"would put two {link.__name__} in a row: {short(self.network)}" if link else ""
+            why = two or "has no link function"
             raise ArgumentError(f"{name}: from_logits=True {why}; leave it out")
         self._on_logits = self.from_logits or ends_in_link
         self._value = self.value_from_logits if self._on_logits else self.value

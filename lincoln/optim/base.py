@@ -12,6 +12,7 @@ from torch import Tensor, get_num_threads
 from torch.compiler import is_dynamo_compiling
 
 from lincoln._util.settings import NON_NEGATIVE, instance_of, within
+from lincoln._util.text import names_in
 from lincoln._util.threads import on_few
 from lincoln.errors import MatchError, StateError
 from lincoln.layers import Layer
@@ -94,7 +95,7 @@ class Optimizer(ABC):
         vectors = {name: value for name, value in state.items() if name not in ("steps", "lr")}
         if not {"steps", "lr"} <= state.keys() or set(vectors) - set(self.memory) or 0 < len(vectors) < len(self.memory):
             raise MatchError(
-                f"{type(self).__name__}: the state holds {sorted(state)}, expected steps, lr and {', '.join(self.memory)}"
+                f"{type(self).__name__}: the state holds {names_in(state)}, expected steps, lr and {', '.join(self.memory)}"
             )
         for name, value in vectors.items():
             if value.shape != (size,):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lincoln._util.text import short
 from lincoln.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def axes(ax: Axes | None) -> Axes:
     if ax is None:
         return plt.subplots(layout="constrained")[1]
     if not isinstance(ax, Axes):
-        raise ArgumentError(f"ax is {ax!r}; expected one matplotlib Axes, as plt.subplots() returns second, or None")
+        raise ArgumentError(f"ax is {short(ax)}; expected one matplotlib Axes, as plt.subplots() returns second, or None")
     return ax
 
 

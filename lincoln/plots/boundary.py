@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from lincoln._util.measured import as_array, class_labels, classes_in, finite_numbers
+from lincoln._util.text import few, short
 from lincoln.errors import ArgumentError, DataError, DimensionError, MatchError, StateError
 from lincoln.layers import Layer, evaluating
 from lincoln.plots.axes import COLORS, MARKERS, axes, grid_points, numbers_around
@@ -63,7 +64,7 @@ def _classes(y: np.ndarray, outputs: int) -> np.ndarray:
     count = max(outputs, 2)
     classes = np.arange(outputs) if outputs > 2 and y.dtype.kind != "U" else classes_in(y)
     if len(classes) != count or not np.isin(y, classes).all():
-        found = ", ".join(map(str, np.unique(y)[:8]))
+        found = few(np.unique(y), 8)
         raise DataError(f"decision_boundary: the model tells {count} classes apart, targets hold {found}")
     return classes
 
@@ -76,7 +77,7 @@ def _probabilities(model: Any, points: np.ndarray, from_logits: bool) -> np.ndar
         p = as_array(model.predict_proba(points))
     else:
         expected = "a network" if from_logits else "a network, or a model with predict_proba"
-        raise ArgumentError(f"decision_boundary: model is {model!r}; expected {expected}")
+        raise ArgumentError(f"decision_boundary: model is {short(model)}; expected {expected}")
     if not ((p >= 0) & (p <= 1)).all():
         raise ArgumentError(
             f"decision_boundary: the model's outputs go from {p.min():.3g} to {p.max():.3g}; "

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lincoln._util.measured import as_array, finite_numbers
+from lincoln._util.text import short
 from lincoln._util.userdata import as_tensor
 from lincoln.errors import ArgumentError, MatchError, StateError
 from lincoln.layers import Layer
@@ -30,7 +31,7 @@ def loss_surface(loss: Loss, features: Any, targets: Any, path: Any, ax: Axes | 
     not been made, MatchError for a path of another shape, and DataError if a loss is not finite.
     """
     if not isinstance(loss, Loss):
-        raise ArgumentError(f"loss_surface: loss is {loss!r}; expected a Loss, such as MSE(network)")
+        raise ArgumentError(f"loss_surface: loss is {short(loss)}; expected a Loss, such as MSE(network)")
     names = _two_parameters(loss.network)
     points = _path_points(path)
     device, dtype = loss.network.where

@@ -15,6 +15,7 @@ from lincoln._util.settings import (
     unexpected,
     within,
 )
+from lincoln._util.text import names_in
 from lincoln.errors import MatchError
 
 _RULES = {
@@ -57,7 +58,7 @@ class Schedule(ABC):
     def load_state_dict(self, state: Mapping[str, float]) -> None:
         """Continue from a `state_dict`. Raises MatchError, and changes nothing, if it is another kind of schedule's."""
         if state:
-            raise MatchError(f"{type(self).__name__}: the state holds {sorted(state)}, expected an empty one")
+            raise MatchError(f"{type(self).__name__}: the state holds {names_in(state)}, expected an empty one")
 
     def __post_init__(self) -> None:
         """Check the settings by their names and make them plain Python values."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from lincoln._util.settings import Rule, instance_of, integer, setting, unexpected
+from lincoln._util.text import short
 from lincoln.errors import MatchError
 from lincoln.schedules.base import Schedule
 
@@ -61,7 +62,7 @@ class join(Schedule):
         for path, value in state.items():
             number, _, name = path.partition(".")
             if number not in map(str, range(len(parts))):
-                raise MatchError(f"join: the state holds {path!r}, but the schedules are 0 to {len(parts) - 1}")
+                raise MatchError(f"join: the state holds {short(path)}, but the schedules are 0 to {len(parts) - 1}")
             parts[int(number)][name] = value
         # copies take it first, so that a state that does not fit changes nothing
         for schedules in (copy.deepcopy(self.schedules), self.schedules):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from lincoln._util.settings import unexpected
+from lincoln._util.text import names_in
 from lincoln.errors import MatchError
 from lincoln.schedules.base import Schedule
 
@@ -64,7 +65,7 @@ class reduce_on_plateau(Schedule):
     def load_state_dict(self, state: Mapping[str, float]) -> None:
         if state.keys() - {"best"} != {"factor", "bad", "cooldown"}:
             raise MatchError(
-                f"reduce_on_plateau: the state holds {sorted(state)}, expected factor, bad, cooldown and perhaps best"
+                f"reduce_on_plateau: the state holds {names_in(state)}, expected factor, bad, cooldown and perhaps best"
             )
         vars(self)["_state"] = dict(state)
 

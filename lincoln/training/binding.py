@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from lincoln._util.text import short
 from lincoln.errors import ArgumentError
 from lincoln.layers import Layer
 from lincoln.losses import Loss
@@ -32,8 +33,8 @@ def _make(role: str, kind: type, factory: Any, network: Layer) -> Any:
     made = factory(network) if callable(factory) else factory
     if not isinstance(made, kind):
         raise ArgumentError(
-            f"{role} is {factory!r}; expected a {kind.__name__} class, a factory that makes one from a network (such as "
-            f"functools.partial), or an instance"
+            f"{role} is {short(factory)}; expected a {kind.__name__} class, a factory that makes one from a network (such "
+            f"as functools.partial), or an instance"
         )
     return made
 
