@@ -51,7 +51,7 @@ CASES = {
     "a setting": (lambda: lnc.TrainerConfig(num_epochs=list(range(5000))), "expected an integer of at least 1"),
     "a rate": (lambda: lnc.SGD(lnc.Dense(1), lr=LONG), "expected"),
     "an activation": (lambda: lnc.Dense(1, LONG), "sigmoid"),
-    "a metric": (lambda: lnc.Classifier(lnc.Dense(1), metric=[lnc.metrics.f1] * 500), "expected one function"),
+    "a metric": (lambda: lnc.Classifier(lnc.Dense(1), metric=[LONG] * 500), "metric"),
     "an ending": (lambda: lnc.CrossEntropy(DEEP), "Softmax"),
     "two links": (lambda: lnc.LogLoss(DEEP, from_logits=True), "in a row"),
     "a state": (lambda: wide().load_state_dict({f"{i}.x": torch.ones(1) for i in range(999)}), "more"),

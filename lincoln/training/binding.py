@@ -41,4 +41,4 @@ def _make(role: str, kind: type, factory: Any, network: Layer) -> Any:
 
 def _same_network(role: str, bound: Layer, network: Layer) -> None:
     if bound is not network:
-        raise ArgumentError(f"{role} was made for another network than the one to be trained; make it from this one")
+        raise ArgumentError(f"{role} is bound to another network than the one to be trained: make it from this one")
