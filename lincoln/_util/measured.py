@@ -42,7 +42,7 @@ def same_shape(targets: Any, predictions: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def finite_numbers(name: str, array: np.ndarray) -> np.ndarray:
     """Return the array as float64. Raises DataError if it is empty or holds anything but finite numbers."""
-    if array.dtype.kind == "O" and all(isinstance(number, Real) for number in array.ravel()):
+    if array.dtype.kind == "O" and all(isinstance(number, Real | Decimal) for number in array.ravel()):
         array = array.astype(np.float64)
     if array.size == 0 or array.ndim == 0:
         raise DataError(f"{name}: no data (shape {array.shape})")
