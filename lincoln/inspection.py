@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Size, Tensor
 
+from lincoln._util.tensors import inference
 from lincoln._util.text import bytes_text, rendered, short
 from lincoln.errors import ArgumentError
 from lincoln.layers import Layer
@@ -95,7 +96,7 @@ def summary(network: Layer, input_shape: Sequence[int]) -> Summary:
     shape = tuple(input_shape) if isinstance(input_shape, Sequence) else ()
     if not shape or not all(isinstance(size, int | np.integer) and size > 0 for size in shape):
         raise ArgumentError(f"summary: input_shape is {short(input_shape)}; expected sizes, the examples first: (128, 30)")
-    with seeded(0), torch.inference_mode(False):
+    with seeded(0), inference(False):
         subject = copy.deepcopy(network).train()
         device, dtype = subject.where
         input = torch.zeros(shape, device=device, dtype=dtype or torch.get_default_dtype())

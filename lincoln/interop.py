@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-import torch
 from torch import nn
 
+from lincoln._util.tensors import inference
 from lincoln._util.text import short
 from lincoln.errors import ArgumentError, LincolnError, StateError
 from lincoln.layers import Dense, Dropout, Identity, Layer, Linear, ReLU, Sequential, Sigmoid, Softmax, Tanh
@@ -44,7 +44,7 @@ def to_torch(network: Layer) -> nn.Module:
     if not isinstance(network, Layer):
         hint = "; it is a torch module already" if isinstance(network, nn.Module) else ""
         raise ArgumentError(f"to_torch: network is {short(network)}, expected a lincoln Layer{hint}")
-    with torch.inference_mode(False):  # autograd cannot train a parameter that was made in inference mode
+    with inference(False):  # autograd cannot train a parameter that was made in inference mode
         return _module(network, "")
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 
-import torch
 from torch import Tensor
 
 from lincoln.callbacks.base import Callback
 from lincoln.callbacks.run import Run
 from lincoln.data import Batch
 from lincoln.engine.step import replay_for
-from lincoln.engine.threads import threads_for
+from lincoln.engine.threads import FewThreads
 from lincoln.errors import DataError, StateError
 from lincoln.layers import Layer
 from lincoln.losses import Loss
@@ -25,7 +23,7 @@ from lincoln.training.forms import checked_first, refuse_other_forms
 from lincoln.training.history import TrainerRunResult
 from lincoln.training.metrics import MetricArgument, named_metrics
 from lincoln.training.prepare import Data, Loader, Prepared, build, checked_as_a_whole, prepare
-from lincoln.training.random import seeded, set_random_state_of
+from lincoln.training.random import set_random_state_of
 from lincoln.training.tally import Tally
 
 
@@ -65,19 +63,39 @@ class Trainer(Run):
         self._prepared: Prepared | None = None
 
     def train(self) -> TrainerRunResult:
-        """Run the epochs that are left. Return the history."""
-        with self._session() as prepared:
-            self.callbacks.call("train_begin", self)
-            while self.unfinished:
-                if not self._train_epoch():
-                    break
-                self._measure_training()
-                if prepared.validation is not None:
-                    self.validation_step(prepared.validation)
-                self._end_epoch()
-            self.history.stopped = self.stopped or f"all {self.config.num_epochs} epochs done"
-            self.callbacks.call("train_end", self)
+        """Run the epochs that are left. Return the history, which is `history` too if the run is interrupted."""
+        if self.in_epoch and self.resumed is None:
+            run = f"this run was interrupted in epoch {self.epoch}"
+            raise StateError(f"{run}: go on from a checkpoint with resume(), or make a new Trainer")
+        self.surround(self._run)
         return self.history
+
+    def _run(self, threads: FewThreads) -> None:
+        """Set everything up, and run the loop."""
+        self.prepare()
+        assert self._prepared is not None
+        if self.checkpoints is not None:
+            self.checkpoints.open()
+        build(self.model, self.train_dataset)
+        threads.enter(self.model, self.config.train_minibatch_size)
+        self.model.train()
+        self._choose_engine()
+        if self.resumed is not None:
+            set_random_state_of(self.resumed, self.train_batches)
+            self.resumed = None
+        self._loop(self._prepared.validation)
+
+    def _loop(self, validation: Iterable[Batch] | None) -> None:
+        self.callbacks.call("train_begin", self)
+        while self.unfinished:
+            if not self._train_epoch():
+                break
+            self._measure_training()
+            if validation is not None:
+                self.validation_step(validation)
+            self._end_epoch()
+        self.history.stopped = self.stopped or f"all {self.config.num_epochs} epochs done"
+        self.callbacks.call("train_end", self)
 
     def _batches(self) -> Iterator[Batch]:
         """Begin an epoch and return its batches; for an interrupted epoch, return those that are left."""
@@ -150,36 +168,6 @@ class Trainer(Run):
             self.schedule.observe(self.watched_loss)
         self.in_epoch = False
         self.callbacks.call("epoch_end", self)
-
-    @contextmanager
-    def _session(self) -> Iterator[Prepared]:
-        """Everything around the loop: inference mode, seed, threads and replay; afterwards all is put back and closed."""
-        if self.in_epoch and self.resumed is None:
-            run = f"this run was interrupted in epoch {self.epoch}"
-            raise StateError(f"{run}: go on from a checkpoint with resume(), or make a new Trainer")
-        self.start_clock()
-        self.callbacks.open()
-        self.step.take_up_rate()
-        try:
-            with torch.inference_mode(), seeded(self.config.seed):
-                self.prepare()
-                assert self._prepared is not None
-                if self.checkpoints is not None:
-                    self.checkpoints.open()
-                build(self.model, self.train_dataset)
-                with threads_for(self.model, self.config.train_minibatch_size):
-                    self.model.train()
-                    self._choose_engine()
-                    if self.resumed is not None:
-                        set_random_state_of(self.resumed, self.train_batches)
-                        self.resumed = None
-                    yield self._prepared
-        finally:
-            self.step.close()
-            self.callbacks.close()
-            for _, layer in self.model.named_layers():
-                layer.settle()
-            self.history.seconds = self.seconds
 
     def _choose_engine(self) -> None:
         """Replay the steps if possible, else run the layers."""

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from torch.utils._python_dispatch import TorchDispatchMode
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode, _pop_mode
+
+from lincoln._util.undoing import surely
+
+T = TypeVar("T")
 
 
 class Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -12,3 +20,18 @@ class Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _should_skip_dynamo(cls) -> bool:
         """Return False: torch, if it knows this hook, then leaves out a wrapper whose first call imports torch._dynamo."""
         return False
+
+    def over(self, body: Callable[[], T]) -> T:
+        """Return `body()`, looked at; after it, also after an interrupt at any instant, torch's operations are not."""
+        return surely(partial(self._on, body), self._off)
+
+    def _on(self, body: Callable[[], T]) -> T:
+        with self:
+            return body()
+
+    def _off(self) -> None:
+        while _get_current_dispatch_mode() is self:  # the end of the `with` block was cut off
+            try:
+                self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+            except IndexError:  # or its `__exit__`
+                _pop_mode()

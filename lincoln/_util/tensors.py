@@ -6,9 +6,14 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor
+from torch._C import _InferenceMode
 
 from lincoln._util.text import short
 from lincoln.errors import ArgumentError
+
+inference = _InferenceMode
+"""`with inference(True):`, torch's own guard. An interrupt can cut off the `__exit__` of `torch.inference_mode`, which is
+Python, and then the mode stays as long as the error's traceback lives; this one is C++."""
 
 
 def usable(device: torch.device | str) -> torch.device:

@@ -26,10 +26,14 @@ def on_one(function: Callable[[D], R], argument: D) -> R:
     """Return function(argument), run on one thread."""
     before = get_num_threads()
     try:
-        set_num_threads(1)
-        return function(argument)
-    finally:
-        set_num_threads(before)
+        try:
+            set_num_threads(1)
+            return function(argument)
+        finally:
+            set_num_threads(before)
+    except BaseException:
+        set_num_threads(before)  # again, for an interrupt just before the first
+        raise
 
 
 def on_few(numbers: int, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

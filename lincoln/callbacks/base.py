@@ -53,13 +53,12 @@ class Callbacks:
         self, callbacks: Sequence[Callback], first: Sequence[Callback] = (), last: Sequence[Callback] = ()
     ) -> None:
         self.all = tuple(callbacks)
-        self._parts = (*first, *self.all, *last)
         self._open: list[Callback] = []
         self.saved = [callback for callback in self.all if callback.saved]
         self.at = {
             point: [
                 getattr(callback, point)
-                for callback in self._parts
+                for callback in (*first, *self.all, *last)
                 if getattr(type(callback), point) is not getattr(Callback, point)
             ]
             for point in POINTS
@@ -72,7 +71,7 @@ class Callbacks:
 
     def open(self) -> None:
         """Let `close` close all callbacks again."""
-        self._open = list(self._parts)
+        self._open = list(self.all)
 
     def close(self) -> None:
         """Close each callback once, whatever the others raise. The first error is raised at the end."""

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from lincoln._util.marks import recordable
+from lincoln._util.tensors import inference
 from lincoln.callbacks.base import Callback
 from lincoln.ops import norm
 from lincoln.training.state import RunState
@@ -63,7 +64,7 @@ class WeightRecorder(Callback):
             self._note(trainer)
 
     def _note(self, trainer: RunState) -> None:
-        with torch.inference_mode(False):
+        with inference(False):
             self.path.append(trainer.model.flatten()[0].clone())
 
     def state_dict(self) -> dict[str, Any]:

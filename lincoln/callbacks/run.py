@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from lincoln._util.tensors import inference
+from lincoln._util.undoing import is_interrupt, surely
 from lincoln.callbacks.base import Callback, Callbacks, checked
 from lincoln.callbacks.checkpoints import Checkpoints
 from lincoln.callbacks.display import shown_by
 from lincoln.callbacks.early_stopping import EarlyStopping
 from lincoln.callbacks.finite import FiniteGuard
+from lincoln.engine.threads import FewThreads
 from lincoln.errors import ArgumentError
 from lincoln.layers import Layer
 from lincoln.losses import Loss
@@ -23,6 +27,7 @@ from lincoln.training.best import Best
 from lincoln.training.config import TrainerConfig
 from lincoln.training.history import TrainerRunResult
 from lincoln.training.metrics import mode_of
+from lincoln.training.random import with_seed
 from lincoln.training.state import RunState
 from lincoln.training.tally import Tally
 
@@ -79,6 +84,38 @@ class Run(RunState):
         """
         saver = self._saver()
         return saver.restore_newest(saver.folder if path is None else Path(path), self._restore)
+
+    def surround(self, run: Callable[[FewThreads], None]) -> None:
+        """Call `run` in inference mode and with the random numbers of the config's seed; it may choose the threads.
+
+        Afterwards, also after an interrupt at any instant, torch's mode and threads and, with a seed, the random numbers
+        are as they were, the callbacks are closed, and the history says how the run ended.
+        """
+        threads = FewThreads()
+        try:
+            surely(partial(self._begin, run, threads), partial(self._end, threads))
+        except BaseException as error:
+            if is_interrupt(error):
+                self.history.stopped = "interrupted"
+            raise
+
+    def _begin(self, run: Callable[[FewThreads], None], threads: FewThreads) -> None:
+        self.start_clock()
+        self.callbacks.open()
+        self.step.take_up_rate()
+        with inference(True):
+            with_seed(self.config.seed, partial(run, threads))
+
+    def _end(self, threads: FewThreads) -> None:
+        """Undo what `_begin` and `run` have set up. It may be called again, to do what an error has left."""
+        threads.leave()
+        self.step.close()
+        if self.checkpoints is not None:
+            self.checkpoints.close()
+        self.history.seconds = self.seconds
+        for _, layer in self.model.named_layers():
+            layer.settle()
+        self.callbacks.close()
 
     def _restore(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
         more_epochs = resume.restore(self, self.parts, tensors, state)

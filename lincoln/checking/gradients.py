@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from lincoln._util.settings import INTEGER, NON_NEGATIVE, setting
+from lincoln._util.tensors import inference
 from lincoln._util.text import short
 from lincoln.checking.examination import Examination, culprits
 from lincoln.checking.judge import copied, duplicate, network_of
@@ -57,7 +58,7 @@ def check_gradients(
     _refuse_misuse(target, inputs, dtype)
     seed = setting("check_gradients", "seed", seed, INTEGER)
     tolerance = setting("check_gradients", "tolerance", _TOLERANCE[dtype] if tolerance is None else tolerance, NON_NEGATIVE)
-    with torch.inference_mode(False), seeded(seed), _no_word_of_torch(target):
+    with inference(False), seeded(seed), _no_word_of_torch(target):
         exact = tuple(copied(tensor, torch.float64) for tensor in inputs)
         subject, given = _built(target, exact[0])
         examination = Examination(subject, exact, dtype, tolerance, seed, given)

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from lincoln._util.marks import is_recordable
+from lincoln._util.undoing import surely
 from lincoln.engine.recording import Recording, Unrecordable, Watch
 from lincoln.engine.threads import is_small
 from lincoln.layers import Layer
@@ -90,8 +91,8 @@ class Replay:
         self._steps[size] += 1
         if self.given_up or self._steps[size] <= _STEPS_BEFORE:
             return self._by_layers(*batch)
-        with Watch() as watch:
-            value = self._by_layers(*batch)
+        watch = Watch()
+        value = watch.over(lambda: self._by_layers(*batch))
         try:
             recording = Recording(watch.calls, batch, value)
         except Unrecordable as error:
@@ -106,15 +107,18 @@ class Replay:
         random = torch.get_rng_state()
         value = self._by_layers(*batch)
         expected, random_after = gradient.clone(), torch.get_rng_state()
-        torch.set_rng_state(random)
+
+        def as_the_layers() -> bool:
+            torch.set_rng_state(random)
+            return _same(kept.recording(*batch), value) and _same(gradient, expected)
+
         try:
-            kept.proven = _same(kept.recording(*batch), value) and _same(gradient, expected)
+            kept.proven = surely(as_the_layers, lambda: torch.set_rng_state(random_after))
         except Exception as error:
             self._give_up(str(error))
         else:
             if not kept.proven:
                 self._give_up("the same operations on another batch gave other numbers than the layers")
-        torch.set_rng_state(random_after)
         gradient.copy_(expected)
         return value
 

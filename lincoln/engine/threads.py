@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 
 import torch
 
@@ -30,8 +30,29 @@ def threads_for(network: Layer, examples: int) -> Iterator[None]:
     torch's own setting is restored at the end. Where runs overlap, each in its own Python thread, that is the setting
     before the first of them.
     """
-    with _threads.one() if is_small(network, examples) else nullcontext():
-        yield
+    few = FewThreads()
+    try:
+        try:
+            few.enter(network, examples)
+            yield
+        finally:
+            few.leave()
+    except BaseException:
+        few.leave()  # again, for an interrupt in the midst of the first
+        raise
+
+
+class FewThreads:
+    """`threads_for` as two calls. `leave` may be called again, and without `enter`."""
+
+    def enter(self, network: Layer, examples: int) -> None:
+        """Set torch to one thread if a step on so many examples `is_small`."""
+        if is_small(network, examples):
+            _threads.enter(self)
+
+    def leave(self) -> None:
+        """Restore torch's setting."""
+        _threads.leave(self)
 
 
 class _Threads:
@@ -39,43 +60,30 @@ class _Threads:
 
     def __init__(self) -> None:
         self._lock = ProcessLock()
-        self._running = 0  # runs under way, in all Python threads
+        self._running: dict[FewThreads, int] = {}  # the runs under way, and their Python threads
         self._before = 1  # torch's setting before the first of them
-        self._own = threading.local()  # .running: runs under way in this Python thread, one inside the other
 
-    @contextmanager
-    def one(self) -> Iterator[None]:
-        """Set torch to one thread inside the block."""
-        self._enter()
-        try:
-            yield
-        finally:
-            self._leave()
+    def enter(self, run: FewThreads) -> None:
+        with self._lock.here:
+            if not self._running:
+                self._before = torch.get_num_threads()
+            self._running[run] = threading.get_ident()
+            torch.set_num_threads(1)
+
+    def leave(self, run: FewThreads) -> None:
+        """Restore torch's setting: 1 inside another run of this Python thread, else that before the first of all."""
+        with self._lock.here:
+            if run in self._running:
+                nested = any(own == threading.get_ident() for other, own in self._running.items() if other is not run)
+                # torch keeps the number for this Python thread and for those that start later
+                torch.set_num_threads(1 if nested else self._before)
+                del self._running[run]
 
     def forked(self) -> None:
         """In a forked child: of the runs under way only those of this Python thread are left, and one thread stays."""
-        self._running, self._before = self._nested, 1
+        self._running = {run: own for run, own in self._running.items() if own == threading.get_ident()}
+        self._before = 1
         torch.set_num_threads(1)
-
-    @property
-    def _nested(self) -> int:
-        return int(getattr(self._own, "running", 0))
-
-    def _enter(self) -> None:
-        with self._lock.here:
-            if self._running == 0:
-                self._before = torch.get_num_threads()
-            self._running += 1
-            self._own.running = self._nested + 1
-            torch.set_num_threads(1)
-
-    def _leave(self) -> None:
-        """Restore torch's setting: 1 inside another run, else that before the first."""
-        with self._lock.here:
-            self._running -= 1
-            self._own.running -= 1
-            # torch keeps the number for this Python thread and for those that start later
-            torch.set_num_threads(1 if self._nested else self._before)
 
 
 _threads = _Threads()

@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 from torch import Tensor
 
-from lincoln._util.tensors import chosen_device
+from lincoln._util.tensors import chosen_device, inference
 from lincoln._util.userdata import as_tensor, without_tensors
 from lincoln.estimators.batches import Examples, ShuffledOrder, features_for
 from lincoln.estimators.convergence import Convergence
@@ -176,7 +176,7 @@ class NetworkEstimator(FittedState, ABC):
         with columns_named("X", X):
             X = validate_data(self, X, accept_sparse="csr", dtype=_FLOATS, reset=False)
         self._update_network()
-        with torch.inference_mode():
+        with inference(True):
             parts = (X[start : start + CHUNK] for start in range(0, X.shape[0], CHUNK))
             return predictions(self._loss, (features_for(self.network_, part) for part in parts))
 

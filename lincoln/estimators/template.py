@@ -10,11 +10,11 @@ from functools import partial
 from numbers import Real
 from typing import Any, ClassVar
 
-import torch
 from numpy.random import RandomState
 from sklearn.utils._param_validation import Interval
 from torch import Tensor
 
+from lincoln._util.tensors import inference
 from lincoln._util.text import short
 from lincoln.errors import ArgumentError, DataError
 from lincoln.estimators.base import NetworkEstimator
@@ -26,7 +26,7 @@ from lincoln.losses.links import ends_unbounded
 from lincoln.optim import Optimizer
 from lincoln.schedules import Schedule
 from lincoln.training.binding import bind_loss, bind_optimizer
-from lincoln.training.random import seeded
+from lincoln.training.random import with_seed
 
 Template = Layer | Callable[[int], Layer]
 
@@ -50,8 +50,7 @@ class TemplateRecipe(Recipe):
         if not isinstance(made, Layer):
             raise ArgumentError(f"network: {short(template)} made {short(made)}; expected a Layer")
         network = copy.deepcopy(made).to(features.device, features.dtype)
-        with seeded(int(random.randint(2**31))), torch.inference_mode():
-            outputs = network.eval()(features).shape[-1]
+        outputs = with_seed(int(random.randint(2**31)), partial(_outputs, network, features))
         if next(network.parameters(), None) is None:
             raise ArgumentError(f"network: {short(made)} has no parameters, so there is nothing to learn")
         if outputs not in possible_outputs:
@@ -121,3 +120,9 @@ def _class_of(make: Any) -> Any:
     while isinstance(make, partial):
         make = make.func
     return make
+
+
+def _outputs(network: Layer, features: Tensor) -> int:
+    with inference(True):
+        outputs: int = network.eval()(features).shape[-1]
+        return outputs

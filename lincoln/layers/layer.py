@@ -12,7 +12,7 @@ from torch import Size, Tensor, get_num_threads
 from torch.compiler import is_dynamo_compiling
 
 from lincoln import init
-from lincoln._util.tensors import usable
+from lincoln._util.tensors import inference, usable
 from lincoln.errors import ArgumentError, MatchError, StateError
 from lincoln.layers.explain import explained, is_clear, not_a_tensor
 from lincoln.layers.parameters import Parameters
@@ -137,7 +137,7 @@ class Layer(Parameters["Layer"]):
         if not isinstance(input, Tensor):
             raise not_a_tensor(self, "input", input)
         self.check(input)
-        with torch.inference_mode(False):
+        with inference(False):
             self.register(self.build(input) or {})
 
     def backward(self, output_grad: Tensor, input_grad: bool = True) -> Tensor | None:
@@ -205,7 +205,7 @@ class Layer(Parameters["Layer"]):
                 f"{self.label}: dtype is {dtype}; parameters are floating point: use torch.float32 or torch.float64"
             )
         target = None if device is None else usable(device)
-        with torch.inference_mode(False):
+        with inference(False):
             for _, layer in self.named_layers():
                 layer.saved = layer.pending = None
                 layer.move(target, dtype)

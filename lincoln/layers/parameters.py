@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeVar
 import torch
 from torch import Tensor
 
-from lincoln._util.tensors import differences
+from lincoln._util.tensors import differences, inference
 from lincoln._util.text import few
 from lincoln.errors import ArgumentError, MatchError, StateError
 from lincoln.layers.tree import Tree
@@ -69,7 +69,7 @@ class Parameters(Tree[P]):
     def set_buffers(self, buffers: Mapping[str, Tensor]) -> None:
         """Set copies of these tensors as the buffers of those paths, on the device and in the dtype given to `to`."""
         layers = dict(self.named_layers())
-        with torch.inference_mode(False):
+        with inference(False):
             for full, value in buffers.items():
                 path, _, name = full.rpartition(".")
                 setattr(layers[path], name, layers[path].placed(value.detach(), copy=True))
@@ -93,7 +93,7 @@ class Parameters(Tree[P]):
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return a copy of every parameter and buffer, by path."""
-        with torch.inference_mode(False):
+        with inference(False):
             return {path: tensor.clone() for path, tensor in (*self.named_parameters(), *self.named_buffers())}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
@@ -110,7 +110,7 @@ class Parameters(Tree[P]):
 
     def register(self, initial: Mapping[str, Tensor]) -> None:
         """Take copies of these tensors as this layer's own parameters, by name. From then on it is built."""
-        with torch.inference_mode(False):  # parameters outlive the trainer's inference mode: users may touch them
+        with inference(False):  # parameters outlive the trainer's inference mode: users may touch them
             laid_out = {name: self.memory.get(name, _by_rows)(self.placed(t.detach())) for name, t in initial.items()}
             self.own = {name: (value, torch.zeros_like(value)) for name, value in laid_out.items()}
         vars(self).update(laid_out)
@@ -148,7 +148,7 @@ class Parameters(Tree[P]):
 
     def settle(self) -> None:
         """Replace tensors that the layer made in inference mode and keeps, such as a running mean, by normal ones."""
-        with torch.inference_mode(False):
+        with inference(False):
             for name, value in vars(self).items():
                 if isinstance(value, Tensor) and value.is_inference():
                     vars(self)[name] = value.clone()
@@ -163,7 +163,7 @@ class Parameters(Tree[P]):
         names = state.pop("own")
         vars(self).update(state)
         self.settle()
-        with torch.inference_mode(False):
+        with inference(False):
             self.own = {name: (getattr(self, name), torch.zeros_like(getattr(self, name))) for name in names}
         self.grad = {name: grad for name, (_, grad) in self.own.items()}
 
@@ -189,7 +189,7 @@ class Flat:
         if len(kinds) > 1:
             found = few(sorted(kinds))
             raise MatchError(f"{network.label}: parameters differ ({found}), expected one kind: call network.to(...)")
-        with torch.inference_mode(False):
+        with inference(False):
             self.values = _gather([value for _, _, value, _ in self.entries])
             self.grads = _gather([grad for _, _, _, grad in self.entries])
         self.valid = True

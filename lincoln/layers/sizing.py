@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.compiler import is_dynamo_compiling
 
 from lincoln._util.threads import SMALL, on_one
+from lincoln._util.undoing import surely
 from lincoln.ops.work import Largest
 
 R = TypeVar("R")
@@ -58,12 +59,16 @@ class _Looks(threading.local):
             output = run(x)
             layer.work = max(one.work or 0.0 for one in layer.leaves())
             return output
-        with Largest() as largest:
+        largest, depth = Largest(), len(self.under_way)
+
+        def looked_at() -> R:
             self.under_way.append(largest)
-            try:
-                output = on_one(run, x) if _surely_small(layer, x) else run(x)
-            finally:
-                self.under_way.pop()
+            return largest.over(lambda: on_one(run, x) if _surely_small(layer, x) else run(x))
+
+        def done() -> None:
+            del self.under_way[depth:]
+
+        output = surely(looked_at, done)
         layer.work = largest.work / max(_examples(x), 1)
         return output
 

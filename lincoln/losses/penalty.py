@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lincoln import ops
+from lincoln._util.tensors import inference
 from lincoln.layers import Layer
 
 
@@ -59,5 +60,5 @@ class L2Penalty:
             for _, layer in self.network.named_layers()
             for name, (value, _) in layer.own.items()
         ]
-        with torch.inference_mode(False):
+        with inference(False):
             return torch.cat(parts).to(w)

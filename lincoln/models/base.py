@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lincoln._util.frames import Names, names_of, refuse_other_names
 from lincoln._util.settings import AT_LEAST_ONE, setting, unexpected
-from lincoln._util.tensors import chosen_device
+from lincoln._util.tensors import chosen_device, inference
 from lincoln._util.threads import on_few
 from lincoln._util.userdata import as_tensor, check_numbers, same_length, to_numpy
 from lincoln.callbacks import Callback
@@ -63,6 +63,8 @@ class Model(ABC):
         named_metrics(type(self).__name__, metric)  # a wrong one is refused here, not after training
         self.batch_gen = batch_gen
         self.device = None if device is None else chosen_device(device)
+        self.history_: History | None = None
+        """The history of the last `fit`, also of one that was interrupted; None before the first."""
         self._encoding: Encoding | None = None  # set once the data of the first fit have passed all checks
 
     @abstractmethod
@@ -97,6 +99,8 @@ class Model(ABC):
         to the run. `schedule`, `schedule_unit`, `clip_norm`, and for early stopping `patience`, `min_delta`,
         `restore_best`, `watch` and `mode`, are settings of `TrainerConfig`. The history is also kept as `history_`, even if
         the fit is interrupted.
+
+        After an interrupt (Ctrl-C) the network has the weights of the last step; call `fit` again to go on.
 
         Raises DataError, MatchError or ArgumentError for data or arguments that cannot be used, and leaves the weights as
         they were; raises DivergenceError if the loss stops being finite, with the weights of the last finite epoch.
@@ -134,10 +138,10 @@ class Model(ABC):
             self.network.to(self.device)
         own = self.network, config, self.loss, self.optimizer
         trainer = Trainer(*own, data, validation, callbacks, metrics or None, self._loader(data, as_tensors))
-        self.history_ = trainer.history
         encoding.accept_outputs(trainer.prepare())
         self._encoding, self._columns = encoding, columns
-        history = trainer.train()
+        history = self.history_ = trainer.history
+        trainer.train()
         history.note_metrics(history.epochs, measured())
         return history
 
@@ -152,7 +156,7 @@ class Model(ABC):
         """Return the loss per example and the metrics on these data, by name."""
         encoding = self._fitted()
         data = _dataset(self._features(features), encoding.encode(labels))
-        with torch.inference_mode():
+        with inference(True):
             chunks = zip(*(torch.split(tensor, CHUNK) for tensor in data.tensors), strict=True)
             loss, targets, prediction = evaluate(self.loss, chunks)
             return {"loss": loss} | values(self._metrics(encoding), self.loss, targets, prediction)

@@ -12,6 +12,7 @@ from torch import Tensor, get_num_threads
 from torch.compiler import is_dynamo_compiling
 
 from lincoln._util.settings import NON_NEGATIVE, instance_of, within
+from lincoln._util.tensors import inference
 from lincoln._util.text import names_in
 from lincoln._util.threads import on_few
 from lincoln.errors import MatchError, StateError
@@ -65,14 +66,14 @@ class Optimizer(ABC):
 
     def to(self, device: torch.device | str) -> Self:
         """Move the memory to a device and return self. A step does this itself after the network has moved."""
-        with torch.inference_mode(False):
+        with inference(False):
             vars(self).update({name: vector.to(device) for name, vector in self.vectors().items()})
         self._bound = None
         return self
 
     def state_dict(self) -> dict[str, Any]:
         """Return a copy of `steps`, `lr` and, after the first step, the vectors in `memory`."""
-        with torch.inference_mode(False):
+        with inference(False):
             copies = {name: vector.clone() for name, vector in self.vectors().items()}
         return {"steps": self.steps, "lr": self.lr} | copies
 
@@ -86,7 +87,7 @@ class Optimizer(ABC):
         self.steps, self.lr = int(state["steps"]), float(state["lr"])
         for name in self.memory:
             vars(self).pop(name, None)
-        with torch.inference_mode(False):
+        with inference(False):
             vars(self).update({name: value.clone() for name, value in vectors.items()})
         self._bound = None
 
@@ -122,7 +123,7 @@ class Optimizer(ABC):
             if not layer.has_grad:
                 raise StateError(f"{layer.label} has no gradient yet: call loss.backward() before step()")
         self._first = learning[0]
-        with torch.inference_mode(False):
+        with inference(False):
             for name in self.memory:
                 vector = getattr(self, name, None)
                 setattr(self, name, torch.zeros_like(w) if vector is None else vector.to(w))

@@ -7,6 +7,7 @@ import scipy.optimize
 import torch
 from torch import Tensor
 
+from lincoln._util.tensors import inference
 from lincoln._util.userdata import to_numpy
 from lincoln.losses import Loss
 
@@ -36,7 +37,7 @@ def minimize(
         loss.backward()
         return value.item(), to_numpy(network.flatten()[1].double()).copy()
 
-    with torch.inference_mode():
+    with inference(True):
         network.train()
         result = scipy.optimize.minimize(
             value_and_gradient,

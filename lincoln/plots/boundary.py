@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from lincoln._util.measured import as_array, class_labels, classes_in, finite_numbers
+from lincoln._util.tensors import inference
 from lincoln._util.text import few, short
 from lincoln.errors import ArgumentError, DataError, DimensionError, MatchError, StateError
 from lincoln.layers import Layer, evaluating
@@ -90,7 +91,7 @@ def _network_probabilities(network: Layer, points: np.ndarray, from_logits: bool
     if next(network.parameters(), None) is None:
         raise StateError(f"decision_boundary: {network.label} has no parameters yet; train it first")
     device, dtype = network.where
-    with torch.inference_mode(), evaluating(network):
+    with inference(True), evaluating(network):
         output = network(torch.from_numpy(points).to(device, dtype))
         if from_logits:
             output = torch.sigmoid(output) if output.shape[-1] == 1 else torch.softmax(output, -1)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lincoln._util.measured import as_array, finite_numbers
+from lincoln._util.tensors import inference
 from lincoln._util.text import short
 from lincoln._util.userdata import as_tensor
 from lincoln.errors import ArgumentError, MatchError, StateError
@@ -73,7 +74,7 @@ def _heights(loss: Loss, x: Tensor, y: Tensor, points: np.ndarray) -> np.ndarray
     """Return the loss with each of the points, (m, 2), as parameters, (m,)."""
     parameters = list(loss.network.parameters())
     sizes = [tensor.numel() for tensor in parameters]
-    with torch.inference_mode():
+    with inference(True):
         before = [tensor.clone() for tensor in parameters]
         heights = []
         try:

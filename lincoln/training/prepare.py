@@ -11,6 +11,7 @@ from typing import TypeGuard
 import torch
 from torch import Tensor
 
+from lincoln._util.tensors import inference
 from lincoln._util.userdata import check_numbers
 from lincoln.data import Batch, DataLoader, Dataset
 from lincoln.data.rows import Rows, whole
@@ -20,7 +21,7 @@ from lincoln.losses import Loss
 from lincoln.losses.weights import refuse_unusable
 from lincoln.training.config import TrainerConfig
 from lincoln.training.forms import look
-from lincoln.training.random import seeded
+from lincoln.training.random import with_seed
 
 _PART = 65536  # examples of targets on the disk that are checked at a time
 Data = Dataset | Iterable[Batch]
@@ -80,10 +81,13 @@ def _checked(dataset: Dataset, model: Layer, loss: Loss, role: str = "") -> tupl
         check_numbers(f"{role}weights", weight)
         refuse_unusable(f"{role}weights", weight)
     built = all(layer.built for _, layer in model.named_layers() if layer.learns)
-    with seeded(None if built else 0), torch.inference_mode():
-        probe = model if built else copy.deepcopy(model)  # bad data must not shape the network
-        with evaluating(probe):
-            output = probe(features[:1].to(_other_device(model, dataset) or features.device))
+    probe = model if built else copy.deepcopy(model)  # bad data must not shape the network
+
+    def first_output() -> Tensor:
+        with inference(True), evaluating(probe):
+            return probe.forward(features[:1].to(_other_device(model, dataset) or features.device))
+
+    output = with_seed(None if built else 0, first_output)
     matched = _matched(loss, output, targets)
     known = matched[:1] if isinstance(matched, Rows) else matched  # targets on the disk are numbers, which no loss counts
     if (weights or loss.counted(known) is not None) and not loss.weight_of(features[:1], known, *weights):

@@ -3,44 +3,81 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
 
 from lincoln._util.forks import ProcessLock
+from lincoln._util.undoing import surely
+
+T = TypeVar("T")
 
 _one_at_a_time = ProcessLock()
 
 
+def with_seed(seed: int | None, body: Callable[[], T]) -> T:
+    """Return `body()`, run with the random numbers of torch, numpy and Python from `seed`; put their states back after it.
+
+    With None nothing is changed, and `torch.manual_seed` before makes the numbers repeatable. The generators belong to the
+    whole process, so of several threads that seed them one waits for another.
+    """
+    if seed is None:
+        return body()
+    with _one_at_a_time.here:
+        before = _states()
+
+        def started() -> T:
+            _start(seed)
+            return body()
+
+        return surely(started, lambda: _put_back(before))
+
+
 @contextmanager
 def seeded(seed: int | None) -> Iterator[None]:
-    """Start the random numbers of torch, numpy and Python from `seed` inside the block; put their states back after it.
-
-    With None nothing is changed, and `torch.manual_seed` before the block makes the numbers repeatable. The generators
-    belong to the whole process, so of several threads that seed them one waits for another.
-    """
+    """Do as `with_seed` does, for a block."""
     if seed is None:
         yield
         return
     with _one_at_a_time.here:
-        yield from _seeded(seed)
-
-
-def _seeded(seed: int) -> Iterator[None]:
-    numpys, pythons = np.random.get_state(), random.getstate()
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
-        torch.manual_seed(seed)
-        np.random.seed(seed % 2**32)
-        random.seed(seed)
+        before = _states()
         try:
-            yield
-        finally:
-            np.random.set_state(numpys)
-            random.setstate(pythons)
+            try:
+                _start(seed)
+                yield
+            finally:
+                _put_back(before)
+        except BaseException:
+            _put_back(before)  # again, for an interrupt in the midst of the first
+            raise
+
+
+def _start(seed: int) -> None:
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)
+    random.seed(seed)
+
+
+def _states() -> tuple[Any, ...]:
+    """Return the states of all generators that a seed starts."""
+    torchs = [torch.get_rng_state(), *(torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [])]
+    mps = torch.mps.get_rng_state() if torch.backends.mps.is_available() else None
+    return torchs, mps, np.random.get_state(), random.getstate()
+
+
+def _put_back(states: tuple[Any, ...]) -> None:
+    (torchs, *cudas), mps, numpys, pythons = states
+    torch.set_rng_state(torchs)
+    if cudas:
+        torch.cuda.set_rng_state_all(cudas)
+    if mps is not None:
+        torch.mps.set_rng_state(mps)
+    np.random.set_state(numpys)
+    random.setstate(pythons)
 
 
 def random_state() -> dict[str, Tensor]:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lincoln import checkpoint
 from lincoln._util.settings import AT_LEAST_ONE
+from lincoln._util.undoing import surely
 from lincoln.data import Batch
 from lincoln.errors import CheckpointError, MatchError
 from lincoln.training.best import Best
@@ -139,12 +140,15 @@ def remaining_batches(run: RunState) -> Iterator[Batch]:
     """Return what an interrupted epoch has left: the same order again, without the batches that are done."""
     batches = run.train_batches
     now = random_state_of(batches)
-    set_random_state_of(run.epoch_random, batches)
-    remaining = iter(batches)
-    for _ in islice(remaining, run.batch):
-        pass
-    set_random_state_of(now, batches)
-    return remaining
+
+    def remaining() -> Iterator[Batch]:
+        set_random_state_of(run.epoch_random, batches)
+        left = iter(batches)
+        for _ in islice(left, run.batch):
+            pass
+        return left
+
+    return surely(remaining, lambda: set_random_state_of(now, batches))
 
 
 def _rehearse(parts: Parts, state: State, saved: Saved) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Self
 
-import torch
 from torch import Tensor
 
+from lincoln._util.tensors import inference
 from lincoln.layers import Layer
 
 
@@ -21,7 +21,7 @@ class Weights:
     @classmethod
     def of(cls, network: Layer) -> Self:
         """Copy the weights of a network as they are now."""
-        with torch.inference_mode(False):
+        with inference(False):
             buffers = {path: tensor.clone() for path, tensor in network.named_buffers()}
             return cls(network.flatten()[0].clone(), buffers)
 
