@@ -1,4 +1,4 @@
-"""Devices by name, and tensors in words."""
+"""Devices by name, tensors in words, and torch's inference mode."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from resume_cases import DATA, Interrupt, X, Y, trainer
+from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 import lincoln as lnc
 from lincoln import checkpoint
@@ -21,7 +22,10 @@ from lincoln.estimators import MLPClassifier
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 LINCOLN = os.path.dirname(lnc.__file__)
-OTHERS = tuple(os.path.dirname(torch.__file__) + name for name in ("/autograd/grad_mode.py", "/random.py"))
+OTHERS = tuple(
+    os.path.dirname(torch.__file__) + name
+    for name in ("/autograd/grad_mode.py", "/random.py", "/utils/_python_dispatch.py")
+)
 
 
 class Tracer:
@@ -64,6 +68,7 @@ def surroundings():
     return (
         torch.is_inference_mode_enabled(),
         torch.is_grad_enabled(),
+        _get_current_dispatch_mode(),
         torch.get_num_threads(),
         torch.get_rng_state().numpy().tobytes(),
         np.random.get_state()[1].tobytes(),
