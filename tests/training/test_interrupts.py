@@ -23,8 +23,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 
 LINCOLN = os.path.dirname(lnc.__file__)
 OTHERS = tuple(
-    os.path.dirname(torch.__file__) + name
-    for name in ("/autograd/grad_mode.py", "/random.py", "/utils/_python_dispatch.py")
+    os.path.join(os.path.dirname(torch.__file__), name)
+    for name in ("autograd/grad_mode.py", "random.py", "utils/_python_dispatch.py")
 )
 
 
