@@ -33,6 +33,42 @@ def save(path: str | Path, network: Layer) -> Path:
     same, with the layer and its argument.
     """
     _refuse_others(path, network)
+    groups, description = sound_portrait(network)
+    return write(Path(path), flat(groups), {"network": description})
+
+
+def load(path: str | Path, layers: Iterable[type[Layer]] = (), device: str | torch.device = "cpu") -> Layer:
+    """Return the network in a file of `save` or of a `Trainer`, rebuilt on `device` without the code that made it.
+
+    `layers` are your own layer classes that the network has. Nothing else is called, whatever the file says. Raises
+    CheckpointError for a file that is damaged, no checkpoint, of another format version or not as `save` writes it, and for
+    a layer class that is not known.
+    """
+    network, _, _ = load_parts(path, layers)
+    return network.to(device)
+
+
+def load_parts(path: str | Path, layers: Iterable[type[Layer]] = ()) -> tuple[Layer, Groups, dict[str, Any]]:
+    """Return the network in a file, as `load` does, and all else that the file holds: tensors by group, and plain data."""
+    path, given = checked_path("load", path), by_name(layers).values()
+    tensors, state = read(path)
+    groups = grouped(tensors)
+    try:
+        network = rebuild(state["network"], given, groups["arguments"])
+        check(network, groups, state["network"])
+    except (AttributeError, KeyError, TypeError, ValueError, CheckpointError) as error:
+        if isinstance(error, ArgumentError):
+            raise
+        raise CheckpointError(f"{path}: {_reason(error)}") from error
+    fill(network, groups["network"], state["network"])
+    return network, groups, state
+
+
+def sound_portrait(network: Layer) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
+    """Return the `portrait` of a network, after making the network again from it.
+
+    Raises StateError for a network that has seen no input yet, CheckpointError for one that would not come back the same.
+    """
     for _, layer in network.named_layers():
         if not layer.built and (layer.learns or layer is network):
             raise StateError(f"{layer.label}: not built yet, so there is nothing to save; run one forward first")
@@ -44,28 +80,7 @@ def save(path: str | Path, network: Layer) -> Path:
         check(twin, groups, description)
     except (CheckpointError, MatchError) as error:
         raise CheckpointError(f"{network.label}: cannot be saved, because it could not be loaded again: {error}") from error
-    return write(Path(path), flat(groups), {"network": description})
-
-
-def load(path: str | Path, layers: Iterable[type[Layer]] = (), device: str | torch.device = "cpu") -> Layer:
-    """Return the network in a file of `save` or of a `Trainer`, rebuilt on `device` without the code that made it.
-
-    `layers` are your own layer classes that the network has. Nothing else is called, whatever the file says. Raises
-    CheckpointError for a file that is damaged, no checkpoint, of another format version or not as `save` writes it, and for
-    a layer class that is not known.
-    """
-    path, given = _path("load", path), by_name(layers).values()
-    tensors, state = read(path)
-    groups = grouped(tensors)
-    try:
-        network = rebuild(state["network"], given, groups["arguments"])
-        check(network, groups, state["network"])
-    except (AttributeError, KeyError, TypeError, ValueError, CheckpointError) as error:
-        if isinstance(error, ArgumentError):
-            raise
-        raise CheckpointError(f"{path}: {_reason(error)}") from error
-    fill(network, groups["network"], state["network"])
-    return network.to(device)
+    return groups, description
 
 
 def describe(network: Layer) -> dict[str, Any]:
@@ -186,14 +201,15 @@ def _refuse_others(path: object, network: object) -> None:
     """Raise ArgumentError unless `save` was given a path and a network, in this order."""
     if isinstance(path, Layer):
         raise ArgumentError("save: path is a network; expected the path first, then the network: save(path, network)")
-    _path("save", path)
+    checked_path("save", path)
     if not isinstance(network, Layer):
         inner = getattr(network, "network", None) or getattr(network, "model", None)
         cure = f": give it the network of the {type(network).__name__}" if isinstance(inner, Layer) else ""
         raise ArgumentError(f"save: network is a {type(network).__name__}; expected a Layer{cure}")
 
 
-def _path(function: str, path: object) -> Path:
+def checked_path(function: str, path: object) -> Path:
+    """Return the path. Raises ArgumentError, in the name of `function`, for anything else."""
     if isinstance(path, str | os.PathLike) and os.fspath(path):
         return Path(path)
     raise ArgumentError(f"{function}: path is {path!r:.80}; expected the path of a file")

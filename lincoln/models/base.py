@@ -26,6 +26,7 @@ from lincoln.models.batches import GeneratedBatches
 from lincoln.models.encoding import Encoding
 from lincoln.models.measuring import LabelMetric
 from lincoln.models.predicting import CHUNK, predictions
+from lincoln.models.saving import Saved
 from lincoln.models.settings import RunSettings, run_config
 from lincoln.models.weights import sample_weights
 from lincoln.optim import Optimizer
@@ -38,7 +39,7 @@ from lincoln.training.history import History
 from lincoln.training.metrics import MetricArgument, named_metrics, values
 
 
-class Model(ABC):
+class Model(Saved, ABC):
     """A network, its loss and its optimizer, with `fit`, `score` and `evaluate` on labels as users write them."""
 
     threshold = 0.5
