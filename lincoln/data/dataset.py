@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
+from lincoln._util.settings import instance_of
 from lincoln._util.userdata import as_tensor
 from lincoln.data.rows import Rows, Window, chosen, lies_on_disk, whole
 from lincoln.errors import DataError
@@ -55,3 +56,6 @@ class Dataset:
     def nbytes(self) -> int:
         """Its size in bytes, in memory or on disk."""
         return sum(part.nbytes for part in self.parts)
+
+
+A_DATASET = instance_of(Dataset, "a Dataset: Dataset(features, targets)")

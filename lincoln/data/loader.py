@@ -13,7 +13,7 @@ from lincoln._util.settings import AT_LEAST_ONE, setting
 from lincoln._util.tensors import usable
 from lincoln._util.threads import on_few
 from lincoln._util.userdata import as_tensor, same_length
-from lincoln.data.dataset import Batch, Dataset
+from lincoln.data.dataset import A_DATASET, Batch, Dataset
 from lincoln.data.rows import Rows, whole
 from lincoln.errors import MatchError
 
@@ -47,7 +47,7 @@ class DataLoader:
         device: str | torch.device | None = None,
         copy_budget: int | None = None,
     ) -> None:
-        self.dataset = dataset
+        self.dataset: Dataset = setting(self, "dataset", dataset, A_DATASET)
         self.batch_size: int = setting(self, "batch_size", batch_size, AT_LEAST_ONE)
         self.shuffle = shuffle
         self.generator = generator

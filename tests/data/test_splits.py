@@ -1,5 +1,6 @@
 """Random splits: sizes, fractions, and what is refused."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -33,3 +34,30 @@ def test_train_test_split():
     for wrong in (0, 1, 1.5, -0.1, 0.95):
         with pytest.raises(ArgumentError, match="both parts need some"):
             lnc.data.train_test_split(data, wrong)
+
+
+def test_what_is_no_dataset():
+    for wrong in (torch.ones(4), [1, 2], None, torch.utils.data.TensorDataset(torch.ones(4))):
+        for use in (
+            lambda wrong=wrong: lnc.data.random_split(wrong, [2, 2]),
+            lambda wrong=wrong: lnc.data.train_test_split(wrong),
+            lambda wrong=wrong: lnc.DataLoader(wrong, 2),
+        ):
+            with pytest.raises(ArgumentError, match=r"dataset is .*; expected a Dataset: Dataset\(features, targets\)"):
+                use()
+
+
+@pytest.mark.parametrize("wrong", ["a", None, float("nan"), [1]])
+def test_sizes_that_are_no_numbers(wrong):
+    data = Dataset(torch.arange(4))
+    with pytest.raises(ArgumentError, match="random_split: "):
+        lnc.data.random_split(data, [wrong, 0.5])
+    with pytest.raises(ArgumentError, match="train_test_split: "):
+        lnc.data.train_test_split(data, wrong)
+
+
+def test_sizes_of_numpy():
+    data = Dataset(torch.arange(4))
+    assert [len(part) for part in lnc.data.random_split(data, np.array([3, 1]))] == [3, 1]
+    assert [len(part) for part in lnc.data.random_split(data, np.array([0.5, 0.5]))] == [2, 2]
+    assert [len(part) for part in lnc.data.random_split(data, torch.tensor([0.5, 0.5]))] == [2, 2]
