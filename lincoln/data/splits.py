@@ -54,7 +54,7 @@ def train_test_split(dataset: Dataset, test_size: float = 0.2, generator: Genera
     Raises ArgumentError if a part would be empty.
     """
     setting("train_test_split", "dataset", dataset, A_DATASET)
-    test_size = setting("train_test_split", "test_size", test_size, Rule("a fraction between 0 and 1", real))
+    test_size = setting("train_test_split", "test_size", test_size, Rule("a fraction between 0 and 1", real, math.isfinite))
     n_test = math.ceil(len(dataset) * test_size - 1e-9)
     if not 0 < test_size < 1 or not 0 < n_test < len(dataset):
         raise ArgumentError(
