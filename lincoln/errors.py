@@ -47,5 +47,9 @@ class DamagedFileError(CheckpointError):
     """Raised when a checkpoint was read to its end and is not as it was written; `resume()` sets such a file aside."""
 
 
+class LearningWarning(UserWarning):
+    """Warned after a fit that has hardly learned, with the cure."""
+
+
 class DivergenceError(LincolnError, ArithmeticError):
     """Raised when the loss or the weights are no longer finite; the network then holds the last finite weights."""

@@ -65,6 +65,12 @@ def ends_unbounded(network: Layer) -> bool:
     return isinstance(last_of(tuple(network.leaves())), Linear)
 
 
+def ends_exclusive(network: Layer) -> bool:
+    """Return True if the network ends in probabilities of classes of which each example has one."""
+    last = last_of(tuple(network.leaves()))
+    return any(link.exclusive and type(last) is link.layer for link in _KNOWN.values())
+
+
 def last_of(layers: Sequence[Layer]) -> Layer | None:
     """Return the last layer that is not an identity, or None."""
     return next((layer for layer in reversed(layers) if not isinstance(layer, Identity)), None)

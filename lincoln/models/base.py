@@ -27,8 +27,8 @@ from lincoln.models.encoding import Encoding
 from lincoln.models.measuring import LabelMetric
 from lincoln.models.predicting import CHUNK, predictions
 from lincoln.models.saving import Saved
-from lincoln.models.settings import RunSettings, run_config
-from lincoln.models.weights import sample_weights
+from lincoln.models.settings import RunSettings, rate_kept, run_config
+from lincoln.models.weights import example_weights
 from lincoln.optim import Optimizer
 from lincoln.steps import evaluate
 from lincoln.trainer import Trainer
@@ -92,16 +92,14 @@ class Model(Saved, ABC):
 
         Every `print_every` steps a line is printed with the epoch, the loss per example since the last line, and the
         metrics on the training data; None or 0 prints nothing. `validation_data`, (features, labels), is measured after
-        each epoch. `seed` fixes initial weights that are not made yet and the order of the batches. On a
-        terminal a progress bar is shown, unless `progress` is False.
+        each epoch. `seed` fixes initial weights that are not made yet and the order of the batches. On a terminal a
+        progress bar is shown, unless `progress` is False.
 
         `sample_weight`, (n,), says how much each example counts in the loss; `class_weight`, "balanced" or a dict of class
         to weight, how much the examples of a class do; their product counts. Metrics are not weighted. `callbacks` listen
         to the run. `schedule`, `schedule_unit`, `clip_norm`, and for early stopping `patience`, `min_delta`,
-        `restore_best`, `watch` and `mode`, are settings of `TrainerConfig`. The history is also kept as `history_`, even if
-        the fit is interrupted.
-
-        After an interrupt (Ctrl-C) the network has the weights of the last step; call `fit` again to go on.
+        `restore_best`, `watch` and `mode`, are settings of `TrainerConfig`. After an interrupt (Ctrl-C) the network has the
+        weights of the last step, and `history_` the history; call `fit` again to go on.
 
         Raises DataError, MatchError or ArgumentError for data or arguments that cannot be used, and leaves the weights as
         they were; raises DivergenceError if the loss stops being finite, with the weights of the last finite epoch.
@@ -142,9 +140,14 @@ class Model(Saved, ABC):
         encoding.accept_outputs(trainer.prepare())
         self._encoding, self._columns = encoding, columns
         history = self.history_ = trainer.history
-        trainer.train()
+        with rate_kept(self.optimizer, config):
+            trainer.train()
         history.note_metrics(history.epochs, measured())
+        self._advise(data, history)
         return history
+
+    def _advise(self, data: Dataset, history: History) -> None:
+        """Warn, with the cure, if the fit has hardly learned."""
 
     def score(self, features: Any, labels: Any) -> float:
         """Return the metric on these data; of several, the first. Raises ArgumentError if there is none."""
@@ -169,17 +172,13 @@ class Model(Saved, ABC):
 
     def _weights(self, x: Tensor, labels: Any, sample_weight: Any, class_weight: Any) -> Tensor | None:
         """Return the weight of each example, its own times its class's, or None if all weigh 1."""
-        own = sample_weights("sample_weight", sample_weight, x)
-        by_class = self._class_weights(labels, class_weight)
-        if by_class is not None:
-            same_length(features=x, labels=by_class)
-            own = sample_weights("class_weight", by_class if own is None else own.cpu() * by_class, x)
-        if own is not None and self.batch_gen is not generate_batches:
+        weights = example_weights(x, sample_weight, self._class_weights(labels, class_weight))
+        if weights is not None and self.batch_gen is not generate_batches:
             raise ArgumentError(
                 "fit: sample_weight and class_weight do not reach a batch_gen of your own; let it yield (features, labels, "
                 "weights) instead"
             )
-        return own
+        return weights
 
     def _class_weights(self, labels: Any, class_weight: Any) -> Tensor | None:
         """Return the weight of each example's class, or None."""

@@ -10,15 +10,17 @@ import torch
 from torch import Tensor
 
 from lincoln._util.userdata import to_numpy
-from lincoln.data import Batch, generate_batches
+from lincoln.data import Batch, Dataset, generate_batches
 from lincoln.layers import Layer
-from lincoln.losses import LogLoss, Loss
 from lincoln.metrics import accuracy
+from lincoln.models.advice import advise, sampled, wants_advice
 from lincoln.models.base import Model
+from lincoln.models.defaults import LossArgument, classifier_loss
 from lincoln.models.encoding import class_encoding
 from lincoln.models.encoding.chosen import ClassEncoding
 from lincoln.models.weights import class_weights
 from lincoln.optim import SGD, Optimizer
+from lincoln.training.history import History
 from lincoln.training.metrics import MetricArgument
 
 
@@ -31,9 +33,11 @@ class Classifier(Model):
     bool dtype; features any numbers, as numpy arrays or tensors, on any device.
 
     `loss` and `optimizer` are a class, a factory such as `functools.partial(Adam, lr=1e-3)`, or an instance made from the
-    network. `metric` is a function of (labels, predictions), a list of them, a dict of name to function, or None.
-    `batch_gen(features, labels, size=...)` yields the batches of one epoch. `device="auto"` takes a GPU if there is one;
-    None leaves the network where it is.
+    network. The default loss is `CrossEntropy` if the network ends in a softmax, else `LogLoss`. The default optimizer is
+    `SGD` at 0.003, and then a loss that is given as a class adds up over the batch (docs/training.md, Defaults). `metric`
+    is a function of (labels, predictions), a list of them, a dict of name to function, or None. `batch_gen(features,
+    labels, size=...)` yields the batches of one epoch. `device="auto"` takes a GPU if there is one; None leaves the network
+    where it is.
 
     Raises ArgumentError for a device that cannot be used, or a loss or optimizer of another network.
     """
@@ -43,19 +47,27 @@ class Classifier(Model):
     def __init__(
         self,
         network: Layer,
-        loss: Loss | Callable[[Layer], Loss] = LogLoss,
-        optimizer: Optimizer | Callable[[Layer], Optimizer] = SGD,
+        loss: LossArgument | None = None,
+        optimizer: Optimizer | Callable[[Layer], Optimizer] | None = None,
         metric: MetricArgument | None = accuracy,
         batch_gen: Callable[..., Iterator[Batch]] = generate_batches,
         device: str | torch.device | None = None,
     ) -> None:
-        super().__init__(network, loss, optimizer, metric, batch_gen, device)
+        bound = classifier_loss(network, loss, optimizer is None)
+        super().__init__(network, bound, optimizer or SGD, metric, batch_gen, device)
         self.threshold = 0.5
         """1 is predicted where p >= threshold, for two classes and for several labels an example.
         `lincoln.metrics.choose_threshold` finds one."""
 
     def _encoding_for(self, labels: Any) -> ClassEncoding:
         return class_encoding(labels, self.loss)
+
+    def _advise(self, data: Dataset, history: History) -> None:
+        if wants_advice(history):
+            x, targets = (sampled(tensor) for tensor in data.tensors[:2])
+            encoding = self._fitted()
+            predicted = encoding.decode(encoding.decide(self._predictions(x), self.threshold))
+            advise(x, encoding.decode(targets), predicted, history, self.loss, self.optimizer)
 
     def _class_weights(self, labels: Any, class_weight: Any) -> Tensor | None:
         return class_weights(labels, class_weight)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal, TypedDict
 
+from lincoln.optim import Optimizer
 from lincoln.schedules import Schedule
 from lincoln.training.config import TrainerConfig
 
@@ -27,3 +30,14 @@ def run_config(epochs: int, batch_size: int, seed: int | None, settings: RunSett
         if name not in RunSettings.__annotations__:
             raise TypeError(f"fit() got an unexpected keyword argument {name!r}")
     return TrainerConfig(epochs, batch_size, seed=seed, progress=None, **settings)
+
+
+@contextmanager
+def rate_kept(optimizer: Optimizer, config: TrainerConfig) -> Iterator[None]:
+    """Put the learning rate back that a fit's schedule is a factor on, so that the next fit starts from it too."""
+    rate = optimizer.lr
+    try:
+        yield
+    finally:
+        if config.schedule is not None:
+            optimizer.lr = rate

@@ -10,11 +10,20 @@ import torch
 from torch import Tensor
 
 from lincoln._util.settings import FINITE_NON_NEGATIVE, setting, unexpected
-from lincoln._util.userdata import as_tensor, check_numbers
+from lincoln._util.userdata import as_tensor, check_numbers, same_length
 from lincoln.errors import DataError
 from lincoln.models.encoding.labels import label_array
 
 _EXPECTED = "None, 'balanced', or a dict of class to weight"
+
+
+def example_weights(x: Tensor, sample_weight: Any, by_class: Tensor | None) -> Tensor | None:
+    """Return the weight of each example of features `x`, its own times its class's, (n,); None if all weigh 1."""
+    own = sample_weights("sample_weight", sample_weight, x)
+    if by_class is None:
+        return own
+    same_length(features=x, labels=by_class)
+    return sample_weights("class_weight", by_class if own is None else own.cpu() * by_class, x)
 
 
 def sample_weights(name: str, given: Any, like: Tensor) -> Tensor | None:
