@@ -226,6 +226,13 @@ def test_the_benchmark_of_the_loaders_runs(script, monkeypatch, capsys):
     check_benchmark(script, "loaders", monkeypatch, capsys)
 
 
+@runs("benchmarks/looking.py", "--quick")
+def test_the_benchmark_of_looking_runs(script):
+    printed, _ = script
+    for part in ("print_every=100", "2,000 classes", "predict, 1 row: lincoln", "predict_proba, 500 rows"):
+        assert part in printed
+
+
 @runs("benchmarks/first_use.py", "--quick", "--json", "result.json")
 def test_the_benchmark_of_the_first_use_runs(script):
     printed, folder = script

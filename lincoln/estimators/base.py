@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -20,20 +22,21 @@ from lincoln._util.userdata import as_tensor, without_tensors
 from lincoln.estimators.batches import Examples, ShuffledOrder, features_for
 from lincoln.estimators.convergence import Convergence
 from lincoln.estimators.curves import Curves
-from lincoln.estimators.data import batch_size, columns_named, example_weights, split, two_or_more
+from lincoln.estimators.data import batch_size, columns_named, example_weights, is_plain, split, two_or_more
 from lincoln.estimators.recipe import Recipe
 from lincoln.estimators.reported_loss import ReportedLoss
 from lincoln.estimators.running import run, warn, weights_kept_on_failure
 from lincoln.estimators.settings import CONSTRAINTS, checked_callbacks, torch_dtype
 from lincoln.estimators.state import FittedState
 from lincoln.estimators.targets import Targets
-from lincoln.models.predicting import CHUNK, predictions
+from lincoln.models.encoding import Encoding
+from lincoln.models.predicting import CHUNK, chunks, predictions
 from lincoln.optim import Optimizer
 from lincoln.trainer import Trainer
 from lincoln.training.config import TrainerConfig
 from lincoln.training.history import TrainerRunResult
 
-_FLOATS = (np.float64, np.float32)
+_FLOATS = [np.float64, np.float32]
 
 
 class NetworkEstimator(FittedState, ABC):
@@ -169,16 +172,18 @@ class NetworkEstimator(FittedState, ABC):
             verbose=bool(self.verbose),
         )
 
-    def _predictions(self, X: Any) -> Tensor:
-        """Return the network's predictions, (n, outputs): probabilities if its loss has a link."""
-        check_is_fitted(self)
-        X = without_tensors("X", X)
-        with columns_named("X", X):
-            X = validate_data(self, X, accept_sparse="csr", dtype=_FLOATS, reset=False)
+    def _predictions(self, X: Any, kept: Callable[[Encoding, Tensor], Tensor]) -> Tensor:
+        """Return what is `kept` of the network's predictions, (n, outputs): probabilities if its loss has a link."""
+        if not is_plain(X, vars(self)):
+            check_is_fitted(self)
+            X = without_tensors("X", X)
+            with columns_named("X", X):
+                X = validate_data(self, X, accept_sparse="csr", dtype=_FLOATS, reset=False)
         self._update_network()
+        network, n = self.network_, X.shape[0]
         with inference(True):
-            parts = (X[start : start + CHUNK] for start in range(0, X.shape[0], CHUNK))
-            return predictions(self._loss, (features_for(self.network_, part) for part in parts))
+            parts = (features_for(network, X[part] if n > CHUNK or part.stop < n else X) for part in chunks(network, n))
+            return predictions(self._loss, parts, n, partial(kept, self._targets.encoding))
 
     def _validated(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
         """Return features, perhaps CSR, and labels as arrays; `reset` if they are the first."""

@@ -38,13 +38,12 @@ class ClassifierMethods(ClassifierMixin):  # type: ignore[misc]  # scikit-learn 
 
     def predict(self, X: Any) -> Any:
         """Return the likeliest class of each example, (n,); with several labels 1 where p > 1/2, (n, n_labels)."""
-        prediction = self._predictions(X)
-        return self._targets.labels(prediction)
+        decided = self._predictions(X, lambda encoding, p: encoding.decide(p))
+        return self._targets.labels(decided)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return probabilities of the classes in the order of `classes_`, (n, n_classes), or of each label."""
-        prediction = self._predictions(X)
-        return to_numpy(self._targets.encoding.probabilities(prediction))
+        return to_numpy(self._predictions(X, lambda encoding, p: encoding.probabilities(p)))
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Return log(predict_proba(X))."""

@@ -22,11 +22,16 @@ class Coefficients:
         parameters = _parameters(network)
         self.coefs = [_array(W) for W, _ in parameters]
         self.intercepts = [_array(B)[0] for _, B in parameters]
+        self._network, self._first = network, _learning(network)[0]
         self._address = parameters[0][0].data_ptr()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the arrays and their address, without the network, which the estimator holds."""
+        return {name: value for name, value in vars(self).items() if name not in ("_network", "_first")}
 
     def moved(self, network: Layer) -> bool:
         """Return True if the network's parameters lie elsewhere by now, as after `network.to(...)`."""
-        return _parameters(network)[0][0].data_ptr() != self._address
+        return network is not self._network or self._first.own["W"][0].data_ptr() != self._address
 
     def same_as(self, coefs: Any, intercepts: Any) -> bool:
         """Return True if these lists hold the very arrays that are shown here."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from numbers import Real
 from typing import Any
@@ -20,6 +20,8 @@ from lincoln._util.text import short
 from lincoln._util.userdata import as_numbers, as_tensor, without_tensors
 from lincoln.estimators.batches import Examples
 from lincoln.estimators.running import warn
+
+_FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 
 
 def example_weights(X: Any, y: Any, sample_weight: Any, class_weight: Any, incremental: bool) -> Tensor | None:
@@ -72,6 +74,19 @@ def columns_named(name: str, X: Any) -> Iterator[None]:
         if is_frame(X):
             as_numbers(name, X)
         raise
+
+
+def is_plain(X: Any, fitted: Mapping[str, Any]) -> bool:
+    """Return True for an array that scikit-learn's checks would give back as it is: they take longer than a prediction.
+
+    `fitted` are the attributes of the estimator, which was fitted to as many columns without names.
+    """
+    if type(X) is not np.ndarray or X.dtype not in _FLOATS or X.ndim != 2 or not len(X) or not X.flags.aligned:
+        return False
+    if X.shape[1] != fitted.get("n_features_in_") or "network_" not in fitted or "feature_names_in_" in fitted:
+        return False
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(X.sum()))  # NaN and infinity stay in a sum
 
 
 def split(examples: Examples, share: float, strata: np.ndarray | None, random: RandomState) -> tuple[Examples, Examples]:

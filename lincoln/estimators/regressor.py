@@ -32,8 +32,8 @@ class RegressorMethods(RegressorMixin):  # type: ignore[misc]  # scikit-learn ha
 
     def predict(self, X: Any) -> np.ndarray:
         """Return predictions, (n,), or (n, n_outputs) for more than one output."""
-        prediction = self._predictions(X)
-        labels: np.ndarray = self._targets.labels(prediction)
+        decided = self._predictions(X, lambda encoding, p: encoding.decide(p))
+        labels: np.ndarray = self._targets.labels(decided)
         return labels
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:

@@ -56,9 +56,9 @@ class Targets(ABC):
 
         return score
 
-    def labels(self, prediction: Tensor) -> Any:
-        """Return a network's prediction as labels."""
-        return self.encoding.decode(self.encoding.decide(prediction))
+    def labels(self, decided: Tensor) -> Any:
+        """Return targets, such as those that a network's prediction was decided to be, as labels."""
+        return self.encoding.decode(decided)
 
 
 class NumberTargets(Targets):
@@ -134,8 +134,8 @@ class ClassTargets(Targets):
     def strata(self, targets: Tensor) -> np.ndarray | None:
         return to_numpy(targets).ravel() if self.kind == "binary" else None
 
-    def labels(self, prediction: Tensor) -> Any:
-        labels = super().labels(prediction)
+    def labels(self, decided: Tensor) -> Any:
+        labels = super().labels(decided)
         return self._binarizer.inverse_transform(labels) if self.several_labels else labels  # sparse if y was
 
     def score(self, targets: Tensor, prediction: Tensor, weights: np.ndarray | None) -> float:

@@ -77,7 +77,7 @@ class Parameters(Tree[P]):
     @property
     def where(self) -> tuple[torch.device | None, torch.dtype | None]:
         """Device and dtype of the first parameter; before there is one, those given to `to`, or None."""
-        first = next(self.parameters(), None)
+        first = self.flat.values if self.flat is not None and self.flat.valid else next(self.parameters(), None)
         return (self._device, self._dtype) if first is None else (first.device, first.dtype)
 
     def flatten(self) -> tuple[Tensor, Tensor]:

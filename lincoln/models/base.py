@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Unpack
 
 import torch
@@ -16,27 +17,28 @@ from lincoln._util.threads import on_few
 from lincoln._util.userdata import as_tensor, check_numbers, same_length, to_numpy
 from lincoln.callbacks import Callback
 from lincoln.callbacks.base import checked
-from lincoln.callbacks.display import LinePrinter, ProgressDisplay, on_terminal
+from lincoln.callbacks.display import LinePrinter
 from lincoln.data import Batch, Dataset, generate_batches
 from lincoln.errors import ArgumentError, DataError, StateError
 from lincoln.layers import Layer
 from lincoln.losses import Loss
 from lincoln.metrics import Metric
 from lincoln.models.batches import GeneratedBatches
+from lincoln.models.displays import displays
 from lincoln.models.encoding import Encoding
-from lincoln.models.measuring import LabelMetric
-from lincoln.models.predicting import CHUNK, predictions
+from lincoln.models.measuring import LabelMetric, measured, sample
+from lincoln.models.predicting import chunks, predictions
 from lincoln.models.saving import Saved
 from lincoln.models.settings import RunSettings, rate_kept, run_config
 from lincoln.models.weights import example_weights
 from lincoln.optim import Optimizer
-from lincoln.steps import evaluate
 from lincoln.trainer import Trainer
 from lincoln.training.binding import bind_loss, bind_optimizer
 from lincoln.training.config import TrainerConfig
+from lincoln.training.evaluation import run_through
 from lincoln.training.forms import described
 from lincoln.training.history import History
-from lincoln.training.metrics import MetricArgument, named_metrics, values
+from lincoln.training.metrics import Measured, MetricArgument, named_metrics
 
 
 class Model(Saved, ABC):
@@ -91,9 +93,10 @@ class Model(Saved, ABC):
         """Train for `epochs` passes through the data, from the present weights: a second call continues the first.
 
         Every `print_every` steps a line is printed with the epoch, the loss per example since the last line, and the
-        metrics on the training data; None or 0 prints nothing. `validation_data`, (features, labels), is measured after
-        each epoch. `seed` fixes initial weights that are not made yet and the order of the batches. On a terminal a
-        progress bar is shown, unless `progress` is False.
+        metrics on the training data, or on a sample of them where they are many (`lincoln.models.measuring.sample`); None
+        or 0 prints nothing. `validation_data`, (features, labels), is measured after each epoch. `seed` fixes initial
+        weights that are not made yet and the order of the batches. On a terminal a progress bar is shown, unless `progress`
+        is False.
 
         `sample_weight`, (n,), says how much each example counts in the loss; `class_weight`, "balanced" or a dict of class
         to weight, how much the examples of a class do; their product counts. Metrics are not weighted. `callbacks` listen
@@ -126,13 +129,14 @@ class Model(Saved, ABC):
     ) -> History:
         """Train on checked data. Return the history, which ends with the metrics on the training data."""
         x, targets, *_ = data.tensors
-        metrics = self._metrics(encoding)
+        metrics, size = self._metrics(encoding), config.train_minibatch_size
 
-        def measured() -> dict[str, float]:
-            return values(metrics, self.loss, targets, self._predictions(x))
+        def lines(every: int) -> LinePrinter:
+            on = sample(x, targets, every, size)
+            return LinePrinter(every, lambda: measured(metrics, self.loss, *on))
 
         print_every, progress, callbacks = listening
-        callbacks = [*_displays(print_every, progress, measured), *checked("fit", callbacks)]
+        callbacks = [*displays(print_every, progress, lines), *checked("fit", callbacks)]
         if self.device is not None:
             self.network.to(self.device)
         own = self.network, config, self.loss, self.optimizer
@@ -142,7 +146,7 @@ class Model(Saved, ABC):
         history = self.history_ = trainer.history
         with rate_kept(self.optimizer, config):
             trainer.train()
-        history.note_metrics(history.epochs, measured())
+        history.note_metrics(history.epochs, measured(metrics, self.loss, x, targets))
         self._advise(data, history)
         return history
 
@@ -160,10 +164,11 @@ class Model(Saved, ABC):
         """Return the loss per example and the metrics on these data, by name."""
         encoding = self._fitted()
         data = _dataset(self._features(features), encoding.encode(labels))
+        found = Measured(self._metrics(encoding), self.loss)
         with inference(True):
-            chunks = zip(*(torch.split(tensor, CHUNK) for tensor in data.tensors), strict=True)
-            loss, targets, prediction = evaluate(self.loss, chunks)
-            return {"loss": loss} | values(self._metrics(encoding), self.loss, targets, prediction)
+            parts = chunks(self.network, len(data))
+            loss = run_through(self.loss, (data[part] for part in parts), found.add)
+            return {"loss": loss} | found.values()
 
     def _metrics(self, encoding: Encoding) -> dict[str, Metric]:
         """Return the metrics by name, as functions of targets and predictions."""
@@ -219,14 +224,15 @@ class Model(Saved, ABC):
         check_numbers(name, x)  # after conversion: 1e300 is infinite in float32
         return x
 
-    def _predictions(self, x: Tensor) -> Tensor:
-        """Return the network's predictions, probabilities if the loss has a link."""
-        return predictions(self.loss, torch.split(x, CHUNK))
+    def _predictions(self, x: Tensor, kept: Callable[[Tensor], Tensor] | None = None) -> Tensor:
+        """Return the network's predictions, probabilities if the loss has a link; or `kept` of each chunk of them."""
+        return predictions(self.loss, (x[part] for part in chunks(self.network, len(x))), len(x), kept)
 
     def _predicted_labels(self, features: Any, threshold: float) -> Any:
         """Return predictions as labels: an array for an array, a tensor for a tensor, unless the labels are strings."""
         encoding = self._fitted()
-        labels = encoding.decode(encoding.decide(self._predictions(self._features(features)), threshold))
+        decide = partial(encoding.decide, threshold=threshold)
+        labels = encoding.decode(self._predictions(self._features(features), decide))
         if isinstance(features, Tensor) and labels.dtype.kind in "biuf":
             return torch.from_numpy(labels).to(features.device)
         return labels
@@ -238,12 +244,3 @@ class Model(Saved, ABC):
 def _dataset(x: Tensor, y: Tensor, weights: Tensor | None = None) -> Dataset:
     same_length(features=x, labels=y)
     return Dataset(x, y.to(x.device), *([] if weights is None else [weights]))
-
-
-def _displays(print_every: int | None, progress: bool | None, measured: Callable[[], dict[str, float]]) -> list[Callback]:
-    displays: list[Callback] = []
-    if print_every:
-        displays.append(LinePrinter(setting("fit", "print_every", print_every, AT_LEAST_ONE), measured))
-    if progress is not False and on_terminal():
-        displays.append(ProgressDisplay())
-    return displays

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import Tensor
@@ -14,10 +14,12 @@ from lincoln.errors import DataError
 from lincoln.losses import Loss
 from lincoln.metrics import Metric
 from lincoln.training.forms import check_batch
-from lincoln.training.metrics import values
+from lincoln.training.metrics import Measured
 from lincoln.training.prepare import Data, checked_as_a_whole
 from lincoln.training.random import random_state_of, set_random_state_of
 from lincoln.training.tally import Tally
+
+_LARGE = 2**16  # numbers
 
 
 def evaluate(loss: Loss, batches: Iterable[Batch], check_targets: bool | None = None) -> tuple[float, Tensor, Tensor]:
@@ -26,8 +28,22 @@ def evaluate(loss: Loss, batches: Iterable[Batch], check_targets: bool | None = 
     `check_targets=False` says that all data have been checked. Raises DataError if there are no batches, or for one that
     holds NaN or infinite values.
     """
-    tally = Tally(loss)
-    predictions, targets = [], []
+    targets: list[Tensor] = []
+    predictions: list[Tensor] = []
+
+    def note(target: Tensor, prediction: Tensor) -> None:
+        targets.append(target)
+        predictions.append(prediction)
+
+    value = run_through(loss, batches, note, check_targets)
+    return value, torch.cat(targets), torch.cat(predictions)
+
+
+def run_through(
+    loss: Loss, batches: Iterable[Batch], note: Callable[[Tensor, Tensor], object], check_targets: bool | None = None
+) -> float:
+    """Return the loss per example on `batches`, as `evaluate` does; `note(targets, predictions)` is called for each."""
+    tally, number = Tally(loss), 0
     checks = loss.check_targets if check_targets is None else check_targets
     for number, batch in enumerate(batches, 1):
         if number == 1:
@@ -37,14 +53,16 @@ def evaluate(loss: Loss, batches: Iterable[Batch], check_targets: bool | None = 
             for name, part in zip(("features", "targets"), batch, strict=False):
                 check_numbers(f"batch {number} of the data to evaluate on: {name}", part)
         tally.add(value, *batch)
-        predictions.append(prediction)
-        targets.append(loss.match(prediction, batch[1]))
-    if not predictions:
+        note(loss.match(prediction, batch[1]), prediction)
+        if prediction.is_cpu and prediction.numel() >= _LARGE:
+            tally.read()  # a loss kept as a tensor may lie where the prediction was, which could not be used again
+        del prediction  # before the next one is computed
+    if not number:
         raise DataError("no batches to evaluate on")
     total, weight = tally.read()
     if weight == 0:
         raise DataError("the data to evaluate on have no example with a weight above 0")
-    return total / weight, torch.cat(targets), torch.cat(predictions)
+    return total / weight
 
 
 def measure(
@@ -52,13 +70,14 @@ def measure(
 ) -> tuple[float, dict[str, float]]:
     """Return the loss and the metrics by name on a run's batches of `data`, with the random state put back.
 
-    A metric of classes (`metric.on_classes`) gets decided predictions. If the batches can be had in order, they are.
+    Of the predictions only what the metrics need is kept (`Measured`). If the batches can be had in order, they are.
     """
+    measured = Measured(metrics, loss)
     if checked_as_a_whole(batches, data):
         in_order = DataLoader(batches.dataset, batches.batch_size, device=batches.device, copy_budget=batches.copy_budget)
-        value, *pairs = evaluate(loss, in_order, check_targets=False)
+        value = run_through(loss, in_order, measured.add, check_targets=False)
     else:
         before = random_state_of(batches)  # torch's DataLoader draws a number even when it does not shuffle
-        value, *pairs = evaluate(loss, batches)
+        value = run_through(loss, batches, measured.add)
         set_random_state_of(before, batches)
-    return value, values(metrics, loss, *pairs)
+    return value, measured.values()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 
 from torch import Tensor
 
+from lincoln._util.joined import Joined
 from lincoln.errors import ArgumentError
 from lincoln.losses import Loss
 from lincoln.metrics import Metric
@@ -49,16 +50,51 @@ def mark(metric: Metric, name: str) -> Any:
     return getattr(metric, name, None)
 
 
+class Measured:
+    """Metrics over the batches of an evaluation, of whose predictions only what they need is kept.
+
+    A metric of classes (`metric.on_classes`) needs decided predictions. One with methods `kept` and `judge` says itself
+    what: metric(targets, predictions) is judge(targets, kept(predictions)). Without metrics nothing is kept.
+    """
+
+    def __init__(self, metrics: Mapping[str, Metric], loss: Loss) -> None:
+        self._ways = {name: _way(metric, loss) for name, metric in metrics.items()}
+        self._kept = {kept: Joined() for kept, _ in self._ways.values()}
+        self._targets = Joined()
+
+    def add(self, targets: Tensor, predictions: Tensor) -> None:
+        """Note a batch: targets in the form that the loss takes, and predictions."""
+        if self._kept:
+            self._targets.add(targets)
+        for kept, parts in self._kept.items():
+            parts.add(kept(predictions))
+
+    def values(self) -> dict[str, float]:
+        """Return each metric's value. Raises ArgumentError for a value that is no number."""
+        targets = self._targets.whole()
+        whole = {kept: parts.whole() for kept, parts in self._kept.items()}
+        return {name: as_number(name, judge(targets, whole[kept])) for name, (kept, judge) in self._ways.items()}
+
+
 def values(metrics: Mapping[str, Metric], loss: Loss, targets: Tensor, predictions: Tensor) -> dict[str, float]:
     """Return each metric's value. Those of classes get decided predictions.
 
     Raises ArgumentError for a value that is no number.
     """
-    found = {}
-    for name, metric in metrics.items():
-        decided = loss.decide(predictions) if mark(metric, "on_classes") else predictions
-        found[name] = as_number(name, metric(targets, decided))
-    return found
+    measured = Measured(metrics, loss)
+    measured.add(targets, predictions)
+    return measured.values()
+
+
+def _way(metric: Metric, loss: Loss) -> tuple[Callable[[Tensor], Tensor], Metric]:
+    """Return what the metric needs of a prediction, and the function that judges that."""
+    if hasattr(metric, "kept") and hasattr(metric, "judge"):
+        return metric.kept, metric.judge
+    return (loss.decide if mark(metric, "on_classes") else _as_it_is), metric
+
+
+def _as_it_is(predictions: Tensor) -> Tensor:
+    return predictions
 
 
 def as_number(name: str, value: Any) -> float:

@@ -38,7 +38,7 @@ def test_silence(capsys):
 @pytest.mark.parametrize("progress", [None, True, False])
 @pytest.mark.parametrize("terminal", [True, False])
 def test_progress_bar_only_on_a_terminal(capsys, monkeypatch, terminal, progress):
-    monkeypatch.setattr("lincoln.models.base.on_terminal", lambda: terminal)
+    monkeypatch.setattr("lincoln.models.displays.on_terminal", lambda: terminal)
     x, y = two_blobs()
     classifier().fit(x, y, epochs=3, print_every=None, progress=progress, validation_data=(x, y))
     out = capsys.readouterr().out
