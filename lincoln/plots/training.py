@@ -30,8 +30,8 @@ class LossHistory(Protocol):
 def loss_curves(history: LossHistory, ax: Axes | None = None) -> Axes:
     """Draw the training loss of each epoch, the validation loss if there is one, and the best epoch.
 
-    The best epoch has the lowest finite validation loss, or training loss without validation. Raises DataError if the
-    history has no epochs.
+    The best epoch has the lowest finite validation loss, or training loss without validation; that of a run that watched a
+    metric, the best value of it. Raises DataError if the history has no epochs.
     """
     if not history.losses:
         raise DataError("loss_curves: the history holds no epochs; train first")
@@ -40,8 +40,9 @@ def loss_curves(history: LossHistory, ax: Axes | None = None) -> Axes:
     if history.val_losses:
         _draw_by_epoch(ax, history.val_losses, linestyle="--", color=VERMILLION, label="validation")
     finite = [(loss, epoch) for epoch, loss in enumerate(history.val_losses or history.losses, 1) if math.isfinite(loss)]
+    watched = getattr(history, "best_epoch", 0) if getattr(history, "watch", "loss") != "loss" else 0
     if finite:
-        loss, epoch = min(finite)
+        loss, epoch = next((pair for pair in finite if pair[1] == watched), min(finite))
         ax.plot([epoch], [loss], "o", ms=9, mfc="none", mew=2, color="black", label=f"best epoch: {epoch} ({loss:.4g})")
     ax.set(xlabel="epoch", ylabel="loss per example")
     ax.legend()

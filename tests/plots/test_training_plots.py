@@ -8,7 +8,7 @@ from matplotlib.colors import to_hex
 from plot_cases import HISTORY, RECORD, legend, lines
 
 import lincoln as lnc
-from lincoln import plots
+from lincoln import History, plots
 from lincoln.callbacks import ParameterRecorder, WeightRecorder
 from lincoln.errors import DataError, MatchError
 from lincoln.layers import Linear
@@ -69,3 +69,10 @@ def test_what_the_callbacks_record():
     lnc.Trainer(network, lnc.TrainerConfig(3), lnc.MSE, lnc.SGD, lnc.Dataset(x, 2 * x), callbacks=[norms, weights]).train()
     assert legend(plots.weights_and_gradients(norms.record)) == ["W", "B", "weights", "gradient"]
     assert legend(plots.loss_surface(lnc.MSE(network), x, 2 * x, weights.path))[0] == "3 steps"
+
+
+def test_the_best_epoch_of_a_run_that_watched_a_metric():
+    history = History(losses=[3.0, 2.0, 1.0], metrics=[(1, 0.5), (2, 0.9), (3, 0.7)], metric="f1", watch="f1")
+    history.higher_is_better = True
+    labels = [line.get_label() for line in history.plot().lines]
+    assert "best epoch: 2 (2)" in labels
