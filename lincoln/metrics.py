@@ -99,7 +99,7 @@ def f1(targets: Any, predictions: Any) -> float:
 
 
 def _rate(targets: Any, predictions: Any, parts: Callable[..., tuple[np.ndarray, np.ndarray]]) -> float:
-    """Return part / whole of the positive class, or the mean over classes; `parts` makes the two from `counts` and n."""
+    """Return part / whole of the positive class, or the mean over classes; `parts` takes `counts` and n, and returns the two."""
     t, p, classes = class_indices(targets, predictions)
     rates = fractions(*parts(*counts(t, p, len(classes)), len(t)))
     return float(rates[1] if _average(t, classes) == "binary" else rates.mean())

@@ -138,14 +138,13 @@ class NetworkEstimator(FittedState, ABC):
         incremental: bool,
     ) -> Trainer:
         size = batch_size(self.batch_size, len(examples))
-        looked_at = CHUNK if held_out is None else next(chunks(self.network_, len(held_out))).stop
         seed = (int(random.randint(2**31)) + self._curves.seen) % 2**31 if recipe.draws else None
         return Trainer(
             self.network_,
             TrainerConfig(
                 num_epochs=1 if incremental else int(self.max_iter),
                 train_minibatch_size=size,
-                val_minibatch_size=looked_at,
+                val_minibatch_size=CHUNK,
                 seed=seed,
                 clip_norm=self.gradient_clip,
                 schedule=recipe.schedule,
@@ -154,7 +153,7 @@ class NetworkEstimator(FittedState, ABC):
             self._loss,
             optimizer,
             examples.batches(size, self.network_, ShuffledOrder(random) if self.shuffle else None),
-            None if held_out is None else held_out.whole(looked_at, self.network_),
+            None if held_out is None else held_out.whole(CHUNK, self.network_),
             [convergence, *checked_callbacks(self.callbacks)],
             metric=None if held_out is None else self._targets.metric(held_out.weights),
             tally=ReportedLoss(self._loss, recipe.averaged_outputs(self.n_outputs_)),

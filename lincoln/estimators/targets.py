@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from copy import copy
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import torch
 from scipy.sparse import issparse
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.preprocessing import LabelBinarizer
@@ -46,41 +44,21 @@ class Targets(ABC):
         return None
 
     @abstractmethod
-    def score(self, targets: Tensor, decided: Tensor, weights: np.ndarray | None) -> float:
-        """Return the estimator's score of what a network's prediction decides, with a weight for each example."""
+    def score(self, targets: Tensor, prediction: Tensor, weights: np.ndarray | None) -> float:
+        """Return the estimator's score of a network's prediction, with a weight for each example."""
 
     def metric(self, weights: Tensor | None) -> Metric:
         """Return `score`, with these weights, as a metric for a trainer: NaN if the prediction is not finite."""
-        return Score(self, None if weights is None else to_numpy(weights))
+        array = None if weights is None else to_numpy(weights)
+
+        def score(targets: Tensor, prediction: Tensor) -> float:
+            return self.score(targets, prediction, array) if bool(prediction.isfinite().all()) else float("nan")
+
+        return score
 
     def labels(self, decided: Tensor) -> Any:
         """Return targets, such as those that a network's prediction was decided to be, as labels."""
         return self.encoding.decode(decided)
-
-
-class Score:
-    """The score of `targets`, as a metric that keeps of each batch what its predictions decide."""
-
-    __name__ = "score"
-
-    def __init__(self, targets: Targets, weights: np.ndarray | None) -> None:
-        self.targets = targets
-        self.weights = weights
-
-    def __call__(self, targets: Tensor, prediction: Tensor) -> float:
-        return self.judge(targets, self.kept(prediction))
-
-    def kept(self, prediction: Tensor) -> Tensor:
-        """Return what a prediction decides; NaN, or -1 for classes, if it is not finite."""
-        decided = self.targets.encoding.decide(prediction)
-        if bool(prediction.isfinite().all()):
-            return decided
-        return torch.full_like(decided, math.nan if decided.is_floating_point() else -1)
-
-    def judge(self, targets: Tensor, kept: Tensor) -> float:
-        """Return the score, or NaN if a prediction was not finite."""
-        wrong = kept.isnan() if kept.is_floating_point() else kept < 0
-        return math.nan if bool(wrong.any()) else self.targets.score(targets, kept, self.weights)
 
 
 class NumberTargets(Targets):
@@ -96,8 +74,8 @@ class NumberTargets(Targets):
         targets = self.encoding.encode(_numbers(y), "y")
         return targets.unsqueeze(-1) if targets.dim() == 1 else targets
 
-    def score(self, targets: Tensor, decided: Tensor, weights: np.ndarray | None) -> float:
-        return float(r2_score(to_numpy(targets), to_numpy(decided), sample_weight=weights))
+    def score(self, targets: Tensor, prediction: Tensor, weights: np.ndarray | None) -> float:
+        return float(r2_score(to_numpy(targets), to_numpy(prediction), sample_weight=weights))
 
 
 class ClassTargets(Targets):
@@ -160,8 +138,9 @@ class ClassTargets(Targets):
         labels = super().labels(decided)
         return self._binarizer.inverse_transform(labels) if self.several_labels else labels  # sparse if y was
 
-    def score(self, targets: Tensor, decided: Tensor, weights: np.ndarray | None) -> float:
+    def score(self, targets: Tensor, prediction: Tensor, weights: np.ndarray | None) -> float:
         truth = targets[:, 0] if targets.dim() == 2 and targets.shape[1] == 1 else targets
+        decided = self.encoding.decide(prediction)
         if decided.dim() == 2 and decided.shape[1] == 1:
             decided = decided[:, 0]
         return float(accuracy_score(to_numpy(truth), to_numpy(decided), sample_weight=weights))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -67,7 +66,7 @@ class Classifier(Model):
         if wants_advice(history):
             x, targets = (sampled(tensor) for tensor in data.tensors[:2])
             encoding = self._fitted()
-            predicted = encoding.decode(self._predictions(x, partial(encoding.decide, threshold=self.threshold)))
+            predicted = encoding.decode(encoding.decide(self._predictions(x), self.threshold))
             advise(x, encoding.decode(targets), predicted, history, self.loss, self.optimizer)
 
     def _class_weights(self, labels: Any, class_weight: Any) -> Tensor | None:
