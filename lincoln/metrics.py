@@ -1,4 +1,4 @@
-"""Metrics: functions of (targets, predictions), with the values of scikit-learn, which computes the rarer ones.
+"""Metrics: functions of (targets, predictions), computed by scikit-learn, which is imported when one is called.
 
 Both arguments are tensors on any device, arrays or lists, and (n, 1) counts as (n,). Classes are whole numbers, booleans
 or strings. Of two classes, the later in sorted order is the positive one (1 of 0 and 1). With more classes, a rate is
@@ -17,7 +17,6 @@ from typing import Any, TypeVar
 import numpy as np
 
 from lincoln._util.measured import class_indices, class_probabilities, positive_probabilities, same_classes, same_numbers
-from lincoln._util.scores import area_under_roc, counts, determination, fractions
 from lincoln.errors import ArgumentError, DataError, DimensionError
 
 Metric = Callable[[Any, Any], float]
@@ -71,13 +70,17 @@ def confusion_matrix(targets: Any, predictions: Any) -> np.ndarray:
 @_marked(on_classes=True, higher_is_better=True)
 def precision(targets: Any, predictions: Any) -> float:
     """TP / (TP + FP): the fraction of the examples predicted positive that are positive."""
-    return _rate(targets, predictions, lambda right, predicted, true, n: (right, predicted))
+    from sklearn.metrics import precision_score
+
+    return _score(precision_score, targets, predictions)
 
 
 @_marked(on_classes=True, higher_is_better=True)
 def recall(targets: Any, predictions: Any) -> float:
     """TP / (TP + FN): the fraction of the positive examples that are found, also called the true positive rate."""
-    return _rate(targets, predictions, lambda right, predicted, true, n: (right, true))
+    from sklearn.metrics import recall_score
+
+    return _score(recall_score, targets, predictions)
 
 
 @_marked(on_classes=True, higher_is_better=True)
@@ -89,20 +92,26 @@ def true_positive_rate(targets: Any, predictions: Any) -> float:
 @_marked(on_classes=True, higher_is_better=False)
 def false_positive_rate(targets: Any, predictions: Any) -> float:
     """FP / (FP + TN): the fraction of the negative examples that are predicted positive."""
-    return _rate(targets, predictions, lambda right, predicted, true, n: (predicted - right, n - true))
+    from sklearn.metrics import multilabel_confusion_matrix
+
+    t, p, classes = class_indices(targets, predictions)
+    counts = multilabel_confusion_matrix(t, p, labels=range(len(classes)))  # (classes, 2, 2): [[TN, FP], [FN, TP]] each
+    false_positives, negatives = counts[:, 0, 1], counts[:, 0].sum(-1)
+    rates = false_positives / np.maximum(negatives, 1)
+    return float(rates[1] if _average(t, classes) == "binary" else rates.mean())
 
 
 @_marked(on_classes=True, higher_is_better=True)
 def f1(targets: Any, predictions: Any) -> float:
     """2 TP / (2 TP + FP + FN): the harmonic mean of precision and recall."""
-    return _rate(targets, predictions, lambda right, predicted, true, n: (2 * right, predicted + true))
+    from sklearn.metrics import f1_score
+
+    return _score(f1_score, targets, predictions)
 
 
-def _rate(targets: Any, predictions: Any, parts: Callable[..., tuple[np.ndarray, np.ndarray]]) -> float:
-    """Return part / whole of the positive class, or the mean over classes; `parts` takes `counts` and n, and returns the two."""
+def _score(score: Callable[..., float], targets: Any, predictions: Any) -> float:
     t, p, classes = class_indices(targets, predictions)
-    rates = fractions(*parts(*counts(t, p, len(classes)), len(t)))
-    return float(rates[1] if _average(t, classes) == "binary" else rates.mean())
+    return float(score(t, p, average=_average(t, classes), zero_division=0.0))
 
 
 def _average(t: np.ndarray, classes: np.ndarray) -> str:
@@ -116,6 +125,8 @@ def roc_auc(targets: Any, probabilities: Any) -> float:
     `probabilities` are those of the positive class, (n,), or of every class, (n, classes). In the form (n,) log-odds serve
     as well, because only the order matters. Raises DataError if a class has no examples, or all of them.
     """
+    from sklearn.metrics import roc_auc_score
+
     t, p = class_probabilities(targets, probabilities, scores=True)
     if t.ndim < p.ndim:
         t = np.eye(p.shape[1], dtype=int)[t]  # each class against the rest
@@ -125,8 +136,7 @@ def roc_auc(targets: Any, probabilities: Any) -> float:
             raise DataError(
                 f"roc_auc: targets hold {'no' if share == 0 else 'only'} examples of {which}; expected both kinds"
             )
-    columns = zip(t.reshape(len(t), -1).T, p.reshape(len(p), -1).T, strict=True)
-    return float(np.mean([area_under_roc(one, score) for one, score in columns]))
+    return float(roc_auc_score(t, p, average="macro"))
 
 
 @_marked(on_probabilities=True, higher_is_better=False)
@@ -212,10 +222,6 @@ def r2(targets: Any, predictions: Any) -> float:
 
     1 is a perfect prediction, 0 that of the targets' mean.
     """
-    t, p = same_numbers(targets, predictions)
-    found = determination(t, p)
-    if found is not None:
-        return found
     from sklearn.metrics import r2_score
 
-    return float(r2_score(t, p))
+    return float(r2_score(*same_numbers(targets, predictions)))
